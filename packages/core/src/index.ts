@@ -1,0 +1,13 @@
+// Written by scripts/exports.mjs. For applications; nothing inside this package imports it.
+export * as Candidate from "./model/Candidate.ts"
+export * as Classifier from "./model/Classifier.ts"
+export * as Decision from "./model/Decision.ts"
+export * as Gate from "./model/Gate.ts"
+export * as InvalidOption from "./model/InvalidOption.ts"
+export * as Outcome from "./model/Outcome.ts"
+export * as ProviderModel from "./model/ProviderModel.ts"
+export * as RouteError from "./model/RouteError.ts"
+export * as RouteRequest from "./model/RouteRequest.ts"
+export * as Strategy from "./model/Strategy.ts"
+export * as Target from "./model/Target.ts"
+export * as Telemetry from "./model/Telemetry.ts"

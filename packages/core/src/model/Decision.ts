@@ -1,0 +1,78 @@
+/** What the router decided and did: as data, for people, audits and tests. No prompt, no answer, no key. */
+import type { Millis, RejectReason } from "./Gate.ts"
+import type { Priority } from "./RouteRequest.ts"
+
+/** Why an attempt was made. */
+export type AttemptReason = "primary" | "retry" | "failover"
+
+/** What the call told the router about its answer. Tokens are `undefined` when the wire did not say. */
+export interface AttemptFacts {
+  readonly inputTokens?: number | undefined
+  readonly outputTokens?: number | undefined
+  readonly cacheReadTokens?: number | undefined
+  readonly cacheWriteTokens?: number | undefined
+  readonly reasoningTokens?: number | undefined
+  readonly responseId?: string | undefined
+  readonly responseModel?: string | undefined
+  readonly finishReason?: string | undefined
+}
+
+/** One attempt, when it has ended. Times are milliseconds. */
+export interface AttemptRecord<Id extends string = string> {
+  readonly target: Id
+  readonly index: number
+  readonly reason: AttemptReason
+  /** From the start of the call. */
+  readonly startedAt: Millis
+  readonly ms: Millis
+  /** From the start of the attempt; streams only. */
+  readonly firstContentMs: Millis | undefined
+  readonly outcome: "won" | "failed" | "cancelled"
+  /** `undefined` unless it failed. */
+  readonly errorType: string | undefined
+  readonly facts: AttemptFacts | undefined
+}
+
+/** One call, when it has ended. */
+export interface DecisionRecord<Id extends string = string> {
+  /** Epoch milliseconds at which the call entered. */
+  readonly at: number
+  readonly route: string
+  readonly strategy: string
+  readonly priority: Priority
+  readonly streamed: boolean
+  readonly outcome: "ok" | "error" | "cancelled"
+  readonly errorType: string | undefined
+  readonly servedBy: Id | undefined
+  /** True when the answer came from a tier other than the first. */
+  readonly degraded: boolean
+  readonly totalMs: Millis
+  /** Spent waiting between attempts. */
+  readonly waitedMs: Millis
+  readonly firstContentMs: Millis | undefined
+  readonly attempts: ReadonlyArray<AttemptRecord<Id>>
+}
+
+/** One target as a decision sees it. */
+export interface CandidateView<Id extends string = string> {
+  readonly target: Id
+  readonly tier: number
+  readonly inFlight: number
+  readonly successRate: number
+  readonly latencyMs: Millis | undefined
+  /** `undefined`: may be picked. */
+  readonly excluded: RejectReason | "Capability" | "Region" | "Context" | "NotAllowed" | undefined
+  readonly retryInMs: Millis | undefined
+  /** As the strategy sees it; lower is better. `undefined` where the strategy has no score. */
+  readonly score: number | undefined
+}
+
+/** What `explain` answers: nothing was changed by asking. */
+export interface Decision<Id extends string = string> {
+  readonly strategy: string
+  /** The tier that would serve; `undefined` when none can. */
+  readonly tier: number | undefined
+  /** The best score in that tier: the pick of a deterministic strategy, the favourite of a random one. */
+  readonly pick: Id | undefined
+  readonly candidates: ReadonlyArray<CandidateView<Id>>
+}

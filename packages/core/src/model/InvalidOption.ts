@@ -1,0 +1,46 @@
+/**
+ * A mistake in the options. It is a defect, not a failure: the program has to be changed, not the call repeated. The
+ * message names the option, what it takes and what it was given.
+ */
+export class InvalidOption extends Error {
+  override readonly name = "InvalidOption"
+
+  /** Where it stands, e.g. `Router.make: targets[1].weight`. */
+  readonly option: string
+  /** What is taken, e.g. `a finite number > 0`. */
+  readonly expected: string
+  readonly value: unknown
+
+  constructor(option: string, expected: string, value: unknown, hint?: string) {
+    super(`${option} must be ${expected}, got ${show(value)}${hint === undefined ? "" : `. ${hint}`}`)
+    this.option = option
+    this.expected = expected
+    this.value = value
+  }
+}
+
+/** Throws `InvalidOption` unless `value` is a finite number > 0. */
+export const positive = (option: string, value: number): number => {
+  if (typeof value === "number" && Number.isFinite(value) && value > 0) return value
+  throw new InvalidOption(option, "a finite number > 0", value)
+}
+
+/** Throws `InvalidOption` unless `value` is an integer >= `minimum` (default 1). */
+export const integer = (option: string, value: number, minimum = 1): number => {
+  if (Number.isSafeInteger(value) && value >= minimum) return value
+  throw new InvalidOption(option, `an integer >= ${minimum}`, value)
+}
+
+/** Throws `InvalidOption` unless `value` is a share in [0, 1]. */
+export const share = (option: string, value: number): number => {
+  if (typeof value === "number" && value >= 0 && value <= 1) return value
+  throw new InvalidOption(option, "a share in [0, 1]", value)
+}
+
+const show = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value) ? `a list of ${value.length}` : "an object"
+  }
+  return String(value)
+}

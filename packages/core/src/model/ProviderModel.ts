@@ -1,0 +1,69 @@
+/**
+ * What a provider package gives a router: one model, asked below tool handling, so that a failover never runs a tool
+ * twice. The encoded parts are those of `effect/ai`.
+ *
+ * This is the one file of core's model that touches `effect/ai`, which is announced as unstable.
+ */
+import type * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { Capability } from "./Target.ts"
+
+/** Prompt, tools, response format: what `LanguageModel.make` hands its hooks. */
+export type ModelOptions = LanguageModel.ProviderOptions
+
+/** A part of a whole answer. */
+export type Part = Response.PartEncoded
+
+/** A part of a streamed answer. */
+export type StreamPart = Response.StreamPartEncoded
+
+export interface ProviderModel {
+  /** Telemetry flavour: `deepseek`, `openai`, … */
+  readonly provider: string
+  /** As the vendor spells it. */
+  readonly model: string
+  readonly capabilities: ReadonlySet<Capability>
+  /** Where the requests go, for `server.address` and `server.port` of spans. */
+  readonly server?: { readonly address: string; readonly port: number }
+  /** One HTTP request, no retry inside. Ends in exactly one `finish` part, or fails. */
+  readonly generate: (options: ModelOptions) => Effect.Effect<Array<Part>, AiError.AiError>
+  /** One HTTP request, no retry inside. Ends with exactly one `finish` part, or fails: a cut stream never ends normally. */
+  readonly stream: (options: ModelOptions) => Stream.Stream<StreamPart, AiError.AiError>
+}
+
+/** The parts of an `AiError` that a decision needs. */
+export interface AiErrorLike {
+  readonly _tag: "AiError"
+  readonly reason: {
+    readonly _tag: string
+    readonly retryAfter?: Duration.Duration | undefined
+    readonly metadata?: Readonly<Record<string, unknown>> | undefined
+  }
+}
+
+/** The answer has begun: text, reasoning, a tool call, a file, or its end. What comes before is held back. */
+export const isContent = (part: StreamPart): boolean => {
+  switch (part.type) {
+    case "text-delta":
+    case "reasoning-delta":
+      return part.delta.length > 0
+    case "tool-params-start":
+    case "tool-params-delta":
+    case "tool-call":
+    case "tool-result":
+    case "tool-approval-request":
+    case "file":
+    case "source":
+    case "finish":
+      return true
+    default:
+      return false
+  }
+}
+
+/** The terminal fact: a stream that ends without it was cut. */
+export const isEnd = (part: StreamPart): boolean => part.type === "finish"

@@ -1,0 +1,104 @@
+/**
+ * The one error a router adds to a call. `reason` holds the facts for programs, `message` is for people, `attempts` says
+ * what was tried. What the caller did wrong (an invalid request, a content policy) is not wrapped: it comes as it is.
+ */
+import * as Schema from "effect/Schema"
+
+/** One attempt that did not give the answer. */
+export class AttemptSummary extends Schema.Class<AttemptSummary>("@spillway/core/AttemptSummary")({
+  target: Schema.String,
+  /** `error.type`: `RateLimited`, `Overloaded`, `TimeoutFirstContent`, … */
+  errorType: Schema.String,
+  /** Milliseconds the attempt took. */
+  ms: Schema.Finite
+}) {}
+
+/** Why one target could not be asked. */
+export class Exclusion extends Schema.Class<Exclusion>("@spillway/core/Exclusion")({
+  target: Schema.String,
+  /** A gate's reason (`BreakerOpen`, `BulkheadFull`, `RateLimited`, `CoolingDown`, …), a constraint's, or `Tried`. */
+  reason: Schema.String,
+  /** Milliseconds from now until it is worth asking, where that is known. */
+  retryInMs: Schema.optionalKey(Schema.Finite)
+}) {}
+
+/** No target may take the call: `exclusions` says why, one by one. */
+export class NoCandidate extends Schema.TaggedError<NoCandidate>()("NoCandidate", {
+  exclusions: Schema.Array(Exclusion)
+}) {
+  override get message() {
+    return `No target can take the call: ${this.exclusions.map((e) => `${e.target} ${e.reason}`).join(", ")}`
+  }
+}
+
+/** The call's own deadline ran out. */
+export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
+  deadlineMs: Schema.Finite
+}) {
+  override get message() {
+    return `The call did not end within its deadline of ${this.deadlineMs} ms`
+  }
+}
+
+/** As many attempts as the retry policy allows have failed. `last` is what the last one failed with. */
+export class AttemptsExhausted extends Schema.TaggedError<AttemptsExhausted>()("AttemptsExhausted", {
+  maxAttempts: Schema.Int,
+  last: Schema.Defect()
+}) {
+  override get message() {
+    return `All ${this.maxAttempts} attempts failed`
+  }
+}
+
+/** The attempt failed and the retry budget, shared by all calls of the router, allows no further one. */
+export class RetryBudgetExhausted extends Schema.TaggedError<RetryBudgetExhausted>()("RetryBudgetExhausted", {
+  last: Schema.Defect()
+}) {
+  override get message() {
+    return "The attempt failed, and too large a share of recent calls are retries already (retry budget)"
+  }
+}
+
+/** The attempt failed and may be sent neither again nor elsewhere (`idempotent: false`). */
+export class NotIdempotent extends Schema.TaggedError<NotIdempotent>()("NotIdempotent", { last: Schema.Defect() }) {
+  override get message() {
+    return "The attempt failed, and the request says it must not be sent twice"
+  }
+}
+
+/** A stream broke after its first content and the break policy is `fail`. */
+export class StreamBroken extends Schema.TaggedError<StreamBroken>()("StreamBroken", {
+  target: Schema.String,
+  /** Parts the caller already has. */
+  parts: Schema.Int,
+  last: Schema.Defect()
+}) {
+  override get message() {
+    return `The stream from ${this.target} broke after ${this.parts} parts`
+  }
+}
+
+export class RouteError extends Schema.TaggedError<RouteError>()("RouteError", {
+  reason: Schema.Union([
+    NoCandidate,
+    DeadlineExceeded,
+    AttemptsExhausted,
+    RetryBudgetExhausted,
+    NotIdempotent,
+    StreamBroken
+  ]),
+  attempts: Schema.Array(AttemptSummary),
+  /** Milliseconds until the first target is worth asking again, where that is known. */
+  retryAfterMs: Schema.optionalKey(Schema.Finite)
+}) {
+  override get message() {
+    const tried = this.attempts.map((a) => `${a.target} ${a.errorType} after ${Math.round(a.ms)} ms`).join(", ")
+    const again = this.retryAfterMs === undefined ? "" : `; worth asking again in ${Math.round(this.retryAfterMs)} ms`
+    return `${this.reason.message}${tried === "" ? "" : ` (tried: ${tried})`}${again}`
+  }
+
+  /** What the last attempt failed with, if one was made. */
+  get last(): unknown {
+    return "last" in this.reason ? this.reason.last : undefined
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * What a decision may see of a call: facts derived from it, never the prompt or the answer.
+ */
+import * as Duration from "effect/Duration"
+import { InvalidOption, integer } from "./InvalidOption.ts"
+import type { Capability, Target } from "./Target.ts"
+
+/** P0 is the most urgent. */
+export type Priority = "P0" | "P1" | "P2" | "P3"
+
+/** Hard constraints. They filter: no failover, no affinity and no panic crosses them. */
+export interface Constraints {
+  /** The target must have all of these. Default none. */
+  readonly capabilities?: ReadonlyArray<Capability>
+  /** The target's region must be one of these. Default any. */
+  readonly regions?: ReadonlyArray<string>
+  /** Tokens that prompt and answer need together; a target with a smaller known context window is left out. */
+  readonly contextTokens?: number
+  /** Only targets for which this says true. Called per decision: keep it cheap and pure. */
+  readonly allow?: (target: Target) => boolean
+}
+
+/** What a call costs a target, for gates that count. */
+export interface Cost {
+  readonly requests: number
+  /** Estimated tokens, input and output; 0 when unknown. */
+  readonly tokens: number
+}
+
+/** What an application may say about a call. All of it is optional. */
+export interface Options {
+  /** Default `"P1"`. */
+  readonly priority?: Priority
+  /** Bound on the whole call: waiting, every attempt, back-off, and for a stream its last part. > 0, default 5 minutes. */
+  readonly deadline?: Duration.Input
+  readonly tenant?: string
+  /** Calls with the same key like the same target (a preference). */
+  readonly affinityKey?: string
+  /** Tokens. Default 0 / 0: unknown. */
+  readonly estimatedTokens?: { readonly input: number; readonly output: number }
+  readonly needs?: Constraints
+  /** False: never sent a second time once an attempt has begun. Default true. */
+  readonly idempotent?: boolean
+  readonly tags?: Readonly<Record<string, string>>
+}
+
+export interface RouteRequest {
+  readonly [TypeId]: typeof TypeId
+  readonly priority: Priority
+  /** Milliseconds from the moment the call enters the router. */
+  readonly deadlineMs: number
+  readonly tenant: string | undefined
+  readonly affinityKey: string | undefined
+  readonly cost: Cost
+  /** `undefined`: no constraint, every target qualifies. */
+  readonly needs: Constraints | undefined
+  readonly idempotent: boolean
+  readonly tags: Readonly<Record<string, string>>
+}
+
+const TypeId = "~@spillway/core/RouteRequest"
+const noTags: Readonly<Record<string, string>> = {}
+const oneRequest: Cost = { requests: 1, tokens: 0 }
+const priorities: ReadonlySet<string> = new Set(["P0", "P1", "P2", "P3"])
+
+/**
+ * Checks and completes what an application said. Make it once where many calls share it; the router takes either form.
+ * Throws `InvalidOption`.
+ */
+export const make = (options: Options = {}): RouteRequest => {
+  const where = "RouteRequest"
+  if (options.priority !== undefined && !priorities.has(options.priority)) {
+    throw new InvalidOption(`${where}: priority`, `one of "P0", "P1", "P2", "P3"`, options.priority)
+  }
+  const tokens = options.estimatedTokens
+  if (tokens !== undefined) {
+    integer(`${where}: estimatedTokens.input`, tokens.input, 0)
+    integer(`${where}: estimatedTokens.output`, tokens.output, 0)
+  }
+  return {
+    [TypeId]: TypeId,
+    priority: options.priority ?? "P1",
+    deadlineMs: options.deadline === undefined ? 300_000 : positiveMillis(`${where}: deadline`, options.deadline),
+    tenant: options.tenant,
+    affinityKey: options.affinityKey,
+    cost: tokens === undefined ? oneRequest : { requests: 1, tokens: tokens.input + tokens.output },
+    needs: options.needs,
+    idempotent: options.idempotent ?? true,
+    tags: options.tags ?? noTags
+  }
+}
+
+/** A call about which nothing was said. */
+export const unspecified: RouteRequest = make()
+
+/** What the router is given, in its complete form. */
+export const from = (request: RouteRequest | Options | undefined): RouteRequest =>
+  request === undefined ? unspecified : TypeId in request ? request : make(request)
+
+/** Milliseconds of a duration that must be > 0 (`"Infinity"` is). Throws `InvalidOption`. */
+export const positiveMillis = (option: string, input: Duration.Input): number => {
+  const duration = Duration.fromInput(input)
+  const millis = duration._tag === "Some" ? Duration.toMillis(duration.value) : Number.NaN
+  if (millis > 0) return millis
+  throw new InvalidOption(option, `a duration > 0, such as "30 seconds" or 1500 (milliseconds)`, input)
+}
+
+/** Why `target` cannot take the request at all, or `undefined` when it can. */
+export const violated = (
+  needs: Constraints,
+  target: Target
+): "Capability" | "Region" | "Context" | "NotAllowed" | undefined => {
+  if (needs.capabilities !== undefined) {
+    for (const capability of needs.capabilities) if (!target.capabilities.has(capability)) return "Capability"
+  }
+  if (needs.regions !== undefined && (target.region === undefined || !needs.regions.includes(target.region)))
+    return "Region"
+  if (
+    needs.contextTokens !== undefined &&
+    target.contextWindow !== undefined &&
+    needs.contextTokens > target.contextWindow
+  ) {
+    return "Context"
+  }
+  return needs.allow === undefined || needs.allow(target) ? undefined : "NotAllowed"
+}

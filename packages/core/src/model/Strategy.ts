@@ -1,0 +1,34 @@
+/**
+ * Which candidate is next. One method and a name: no base class, no registration.
+ *
+ * `make` is an effect because some strategies own state or a resource; `pick` is not, because a decision never waits.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Candidate } from "./Candidate.ts"
+import type { Millis, Rng } from "./Gate.ts"
+import type { Outcome } from "./Outcome.ts"
+import type { RouteRequest } from "./RouteRequest.ts"
+
+/** May this candidate take the call? Constraints, gates and earlier attempts of the same call are already in it. */
+export type Eligible = (candidate: Candidate) => boolean
+
+export interface Picker {
+  /** One eligible candidate, or `undefined` when none is. Synchronous; must not keep `eligible`. */
+  readonly pick: (request: RouteRequest, eligible: Eligible, now: Millis, rng: Rng) => Candidate | undefined
+  /** Told once per attempt, when its permit is given back. */
+  readonly settled?: (candidate: Candidate, outcome: Outcome, now: Millis) => void
+  /** The score of a candidate as `pick` would see it now; lower is better. Changes nothing. For `explain` and dashboards. */
+  readonly score?: (candidate: Candidate, request: RouteRequest, now: Millis) => number
+}
+
+export interface Strategy {
+  /** Short, for spans and records, e.g. `p2c-peak-ewma`. */
+  readonly name: string
+  /** Called for a set of targets (one tier) and again when the set changes. */
+  readonly make: (candidates: ReadonlyArray<Candidate>) => Effect.Effect<Picker, never, Scope.Scope>
+}
+
+/** The strategy of an application. Swap it by a layer: `Layer.succeed(CurrentStrategy, PowerOfTwo.make(...))`. */
+export class CurrentStrategy extends Context.Service<CurrentStrategy, Strategy>()("@spillway/core/model/Strategy") {}

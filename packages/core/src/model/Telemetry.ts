@@ -1,0 +1,63 @@
+/**
+ * The port through which a router tells what it does, while it does it. `@spillway/otel` implements it; without an
+ * implementation it costs one comparison with `undefined` per call.
+ *
+ * Implementations are synchronous and must not throw; one that throws is reported once and never changes a call.
+ */
+import * as Context from "effect/Context"
+import type { AttemptReason, AttemptRecord, DecisionRecord } from "./Decision.ts"
+import type { GateEvent } from "./Gate.ts"
+import type { RouteRequest } from "./RouteRequest.ts"
+import type { Target } from "./Target.ts"
+
+export interface Telemetry {
+  /** Called once when a router is made: register the label sets, so that every counter starts at 0. */
+  readonly attach?: (info: {
+    readonly route: string
+    readonly strategy: string
+    readonly targets: ReadonlyArray<Target>
+  }) => void
+  /**
+   * A call enters. `context` is the caller's fiber context: where a parent span is found.
+   * `undefined` when nobody listens: the router asks nothing more about this call.
+   */
+  readonly call: (info: CallInfo, context: Context.Context<never>) => CallObserver | undefined
+  /** A gate changed: a breaker opened, a target was parked. */
+  readonly event?: (target: Target, event: GateEvent) => void
+}
+
+export interface CallInfo {
+  readonly route: string
+  readonly strategy: string
+  readonly request: RouteRequest
+  readonly streamed: boolean
+}
+
+export interface CallObserver {
+  readonly attempt: (info: AttemptInfo) => AttemptObserver | undefined
+  /** A target was passed over: `reason` is a gate's or a constraint's word. */
+  readonly skipped?: (target: Target, reason: string) => void
+  /** Once, after the last part of a stream. */
+  readonly end: (record: DecisionRecord) => void
+}
+
+export interface AttemptInfo {
+  readonly target: Target
+  readonly index: number
+  readonly reason: AttemptReason
+}
+
+export interface AttemptObserver {
+  /** Put into the context the attempt runs with, so that spans below it nest. */
+  readonly context?: Context.Context<never>
+  /** Wraps the start of a call made with Promises, so that an ambient context is set. */
+  readonly run?: <A>(body: () => A) => A
+  readonly firstContent?: () => void
+  /** Once, when the attempt's permit is given back. */
+  readonly end: (record: AttemptRecord) => void
+}
+
+/** `undefined` by default: no telemetry. */
+export const CurrentTelemetry = Context.Reference<Telemetry | undefined>("@spillway/core/model/Telemetry", {
+  defaultValue: () => undefined
+})

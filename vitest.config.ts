@@ -1,0 +1,36 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+// Tests run against the sources: each address in a package's `exports` is mapped from dist/*.js to src/*.ts.
+const alias = readdirSync("packages").flatMap((name) => {
+  const { exports } = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as {
+    exports: Record<string, string | { import: string }>
+  }
+  return Object.entries(exports).flatMap(([key, target]) =>
+    typeof target === "string"
+      ? []
+      : [
+          {
+            find: new RegExp(`^@spillway/${name}${key.slice(1).replaceAll("/", "\\/")}$`),
+            replacement: fileURLToPath(
+              new URL(
+                `packages/${name}/${target.import.replace("/dist/", "/src/").replace(/\.js$/, ".ts")}`,
+                import.meta.url
+              )
+            )
+          }
+        ]
+  )
+})
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // One unhandled rejection anywhere fails the run.
+    dangerouslyIgnoreUnhandledErrors: false
+  }
+})
