@@ -52,11 +52,13 @@ export interface Gate<P extends object = object> {
   /** Takes a permit or refuses. Every permit gets exactly one effective `settle`. */
   readonly admit: (now: Millis, cost: Cost, rng: Rng) => P | LocalReject
   /** Gives the permit back and learns. A second call with the same permit changes nothing. */
-  readonly settle: (permit: P, outcome: Outcome | Unused, now: Millis) => ReadonlyArray<GateEvent>
+  settle(permit: P, outcome: Outcome | Unused, now: Millis): ReadonlyArray<GateEvent>
   /** For people, dashboards and a restart. Times in it are relative to `now`. */
   readonly snapshot: (now: Millis) => GateSnapshot
   /** Takes up a snapshot. Permits that were out when it was made are not in it. */
   readonly restore: (snapshot: GateSnapshot, now: Millis) => void
+  /** Forgets what keeps it closed, when a person says so. Permits that are out stay out. */
+  readonly clear?: (now: Millis) => void
 }
 
 /** Plain JSON; `state` is one word for people. */

@@ -40,27 +40,25 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("De
   }
 }
 
-/** As many attempts as the retry policy allows have failed. `last` is what the last one failed with. */
+/** The attempts failed and no further one is allowed: by the retry policy's `maxAttempts`, or by the classifier. */
 export class AttemptsExhausted extends Schema.TaggedError<AttemptsExhausted>()("AttemptsExhausted", {
-  maxAttempts: Schema.Int,
-  last: Schema.Defect()
+  attempts: Schema.Int,
+  maxAttempts: Schema.Int
 }) {
   override get message() {
-    return `All ${this.maxAttempts} attempts failed`
+    return `${this.attempts} of at most ${this.maxAttempts} attempts failed`
   }
 }
 
 /** The attempt failed and the retry budget, shared by all calls of the router, allows no further one. */
-export class RetryBudgetExhausted extends Schema.TaggedError<RetryBudgetExhausted>()("RetryBudgetExhausted", {
-  last: Schema.Defect()
-}) {
+export class RetryBudgetExhausted extends Schema.TaggedError<RetryBudgetExhausted>()("RetryBudgetExhausted", {}) {
   override get message() {
     return "The attempt failed, and too large a share of recent calls are retries already (retry budget)"
   }
 }
 
 /** The attempt failed and may be sent neither again nor elsewhere (`idempotent: false`). */
-export class NotIdempotent extends Schema.TaggedError<NotIdempotent>()("NotIdempotent", { last: Schema.Defect() }) {
+export class NotIdempotent extends Schema.TaggedError<NotIdempotent>()("NotIdempotent", {}) {
   override get message() {
     return "The attempt failed, and the request says it must not be sent twice"
   }
@@ -70,8 +68,7 @@ export class NotIdempotent extends Schema.TaggedError<NotIdempotent>()("NotIdemp
 export class StreamBroken extends Schema.TaggedError<StreamBroken>()("StreamBroken", {
   target: Schema.String,
   /** Parts the caller already has. */
-  parts: Schema.Int,
-  last: Schema.Defect()
+  parts: Schema.Int
 }) {
   override get message() {
     return `The stream from ${this.target} broke after ${this.parts} parts`
@@ -89,16 +86,13 @@ export class RouteError extends Schema.TaggedError<RouteError>()("RouteError", {
   ]),
   attempts: Schema.Array(AttemptSummary),
   /** Milliseconds until the first target is worth asking again, where that is known. */
-  retryAfterMs: Schema.optionalKey(Schema.Finite)
+  retryAfterMs: Schema.optionalKey(Schema.Finite),
+  /** What the last attempt failed with, if one was made. */
+  last: Schema.optionalKey(Schema.Defect())
 }) {
   override get message() {
     const tried = this.attempts.map((a) => `${a.target} ${a.errorType} after ${Math.round(a.ms)} ms`).join(", ")
     const again = this.retryAfterMs === undefined ? "" : `; worth asking again in ${Math.round(this.retryAfterMs)} ms`
     return `${this.reason.message}${tried === "" ? "" : ` (tried: ${tried})`}${again}`
-  }
-
-  /** What the last attempt failed with, if one was made. */
-  get last(): unknown {
-    return "last" in this.reason ? this.reason.last : undefined
   }
 }

@@ -1,0 +1,157 @@
+/**
+ * A router is a model: `LanguageModel` of `effect/ai`, answered by whichever target the router picks. An application
+ * changes one layer and no calls.
+ *
+ * It routes below tool handling: the attempt is the wire only, so tool handlers run once, whatever fails over.
+ */
+import * as AiError from "effect/ai/AiError"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import type { CurrentClassifier } from "../model/Classifier.ts"
+import type { AttemptFacts } from "../model/Decision.ts"
+import { isContent, isEnd, type Part, type ProviderModel, type StreamPart } from "../model/ProviderModel.ts"
+import { RouteError } from "../model/RouteError.ts"
+import type * as RouteRequest from "../model/RouteRequest.ts"
+import type { CurrentStrategy } from "../model/Strategy.ts"
+import type { TargetSpec } from "../model/Target.ts"
+import type { RetryPolicy } from "../policies/RetryPolicy.ts"
+import type { Gates } from "../state/Gates.ts"
+import * as BreakPolicy from "./BreakPolicy.ts"
+import * as Router from "./Router.ts"
+
+/** A router whose targets are language models. */
+export type ModelRouter<Id extends string = string> = Router.Router<Id, ProviderModel>
+
+/** The router behind the `LanguageModel` of `layer`: for `status`, `explain`, `decisions` and the hand controls. */
+export class CurrentRouter extends Context.Service<CurrentRouter, ModelRouter>()("@spillway/core/router/RoutedModel/CurrentRouter") {}
+
+/**
+ * What calls say about themselves: priority, deadline, constraints. Set it for one call with
+ * `Effect.provideService(CurrentRequest, { priority: "P0" })`.
+ */
+export const CurrentRequest = Context.Reference<RouteRequest.Options>("@spillway/core/router/RoutedModel/CurrentRequest", {
+  defaultValue: () => ({})
+})
+
+export interface Options {
+  /**
+   * What a stream does when its target breaks after the first content. `restart` sends a `response-metadata` part with
+   * `metadata.spillway.restarted` and then the whole answer again (`isRestart` finds it); `buffered` sends nothing before
+   * the answer is complete. Default `fail`.
+   */
+  readonly onBreak?: "fail" | "restart" | "buffered"
+}
+
+/** The part after which a consumer forgets what it has: the answer begins anew. */
+export const isRestart = (part: { readonly type: string; readonly metadata?: unknown }): boolean =>
+  part.type === "response-metadata" &&
+  (part.metadata as { readonly spillway?: { readonly restarted?: boolean } } | undefined)?.spillway?.restarted === true
+
+/** The `LanguageModel` service over a router. */
+export const make = <Id extends string>(
+  router: ModelRouter<Id>,
+  options: Options = {}
+): Effect.Effect<LanguageModel.LanguageModel> => {
+  const onBreak = breakPolicies[options.onBreak ?? "fail"]
+  return LanguageModel.make({
+    generateText: (call) =>
+      Effect.withFiber((fiber) =>
+        router
+          .route(fiber.getRef(CurrentRequest), (attempt) =>
+            Effect.tap(attempt.client.generate(call), (parts) => Effect.sync(() => attempt.report(factsOf(parts))))
+          )
+          .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(toAiError(error, "generateText"))))
+      ),
+    streamText: (call) =>
+      Stream.unwrap(
+        Effect.withFiber((fiber) =>
+          Effect.succeed(
+            router
+              .stream(
+                fiber.getRef(CurrentRequest),
+                (attempt) =>
+                  Stream.mapArray(attempt.client.stream(call), (parts) => {
+                    const facts = factsOf(parts)
+                    if (facts !== noFacts) attempt.report(facts)
+                    return parts
+                  }),
+                { isContent, isEnd, onBreak }
+              )
+              .pipe(Stream.catchTag("RouteError", (error) => Stream.fail(toAiError(error, "streamText"))))
+          )
+        )
+      )
+  })
+}
+
+/** `LanguageModel` and the router behind it, from the options of `Router.make`. */
+export const layer = <const Specs extends ReadonlyArray<TargetSpec<string, ProviderModel>>>(
+  options: Router.Options<Specs> & Options
+): Layer.Layer<LanguageModel.LanguageModel | CurrentRouter, never, CurrentStrategy | Gates | RetryPolicy | CurrentClassifier> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const router = yield* Router.make(options)
+      const model = yield* make(router, options)
+      return Context.make(LanguageModel.LanguageModel, model).pipe(
+        // Ids are literals to the compiler only; behind the service any id of the options is taken, others are defects.
+        Context.add(CurrentRouter, router as unknown as ModelRouter)
+      )
+    })
+  )
+
+const restarted = (broken: BreakPolicy.Broken): StreamPart => ({
+  type: "response-metadata",
+  metadata: { spillway: { restarted: true, from: broken.target, parts: broken.parts } }
+})
+
+const breakPolicies: Record<NonNullable<Options["onBreak"]>, BreakPolicy.BreakPolicy<StreamPart>> = {
+  fail: BreakPolicy.fail,
+  restart: BreakPolicy.restart(restarted),
+  buffered: BreakPolicy.buffered
+}
+
+const noFacts: AttemptFacts = {}
+
+/** What the parts say about the answer; never its text. */
+const factsOf = (parts: ReadonlyArray<Part | StreamPart>): AttemptFacts => {
+  let facts = noFacts
+  for (const part of parts) {
+    if (part.type === "response-metadata") facts = { ...facts, responseId: part.id, responseModel: part.modelId }
+    if (part.type !== "finish") continue
+    const { inputTokens, outputTokens } = part.usage
+    facts = {
+      ...facts,
+      finishReason: part.reason,
+      inputTokens: inputTokens.total,
+      outputTokens: outputTokens.total,
+      cacheReadTokens: inputTokens.cacheRead,
+      cacheWriteTokens: inputTokens.cacheWrite,
+      reasoningTokens: outputTokens.reasoning
+    }
+  }
+  return facts
+}
+
+/**
+ * `LanguageModel` fails with `AiError` and nothing else. What the router adds becomes the nearest reason, with the
+ * router's reason and the attempts under `metadata.spillway`; an error that no waiting mends (a wrong key) stays as it is.
+ */
+export const toAiError = (error: RouteError, method: string): AiError.AiError => {
+  if (AiError.isAiError(error.last) && !error.last.isRetryable) return error.last
+  const metadata = {
+    spillway: {
+      reason: error.reason._tag,
+      attempts: error.attempts.map(({ target, errorType, ms }) => ({ target, errorType, ms: Math.round(ms) }))
+    }
+  }
+  const description = error.message
+  const reason =
+    error.retryAfterMs !== undefined
+      ? new AiError.RateLimitError({ retryAfter: Duration.millis(error.retryAfterMs), metadata })
+      : new AiError.InternalProviderError({ description, metadata })
+  return AiError.make({ module: "Spillway", method, reason })
+}

@@ -1,0 +1,183 @@
+/**
+ * The router: picks a target for each call, keeps the call inside its deadline and budget, moves it when the target it
+ * chose is busy, slow or broken, and tells what it did.
+ *
+ * It is generic over the client a target carries: a `ProviderModel`, an SDK object, a URL. One call's way, step by step:
+ * `internal/Call.ts` (deadline, record), `internal/AttemptLoop.ts` (retry, failover, back-off), `internal/Pick.ts`
+ * (constraints, tiers, strategy, gates), `internal/Attempt.ts` (clocks, permits), `internal/StreamPath.ts` (commit point).
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { CurrentClassifier } from "../model/Classifier.ts"
+import type { AttemptFacts, AttemptReason, Decision, DecisionRecord } from "../model/Decision.ts"
+import { InvalidOption } from "../model/InvalidOption.ts"
+import type { RouteError } from "../model/RouteError.ts"
+import * as RouteRequest from "../model/RouteRequest.ts"
+import { CurrentStrategy } from "../model/Strategy.ts"
+import * as Target from "../model/Target.ts"
+import { CurrentTelemetry } from "../model/Telemetry.ts"
+import { RetryPolicy } from "../policies/RetryPolicy.ts"
+import * as Timeouts from "../policies/Timeouts.ts"
+import * as Deadlines from "../state/Deadlines.ts"
+import { Gates } from "../state/Gates.ts"
+import { TargetState } from "../state/TargetState.ts"
+import { nowOf, rngOf } from "../state/Time.ts"
+import { attemptLoop } from "./internal/AttemptLoop.ts"
+import { Call } from "./internal/Call.ts"
+import type { Core, Tier } from "./internal/Core.ts"
+import * as Decisions from "./internal/Decisions.ts"
+import * as Explain from "./internal/Explain.ts"
+import * as Pick from "./internal/Pick.ts"
+import { type StreamOptions, streamPath } from "./internal/StreamPath.ts"
+
+export type { RouterStatus, TargetStatus } from "./internal/Explain.ts"
+export type { StreamOptions } from "./internal/StreamPath.ts"
+
+/** What the application's function is handed: the target that was picked, and where to report what the answer said. */
+export interface Attempt<out Id extends string = string, out C = unknown> {
+  readonly target: Target.Target<Id, C>
+  /** Short for `target.client`. */
+  readonly client: C
+  /** 0 for the first attempt of the call. */
+  readonly index: number
+  readonly reason: AttemptReason
+  /** Tokens, response id, finish reason: for records, spans and money. Later values win. */
+  report(facts: AttemptFacts): void
+}
+
+export interface Router<in out Id extends string, out C> {
+  /**
+   * Runs `call` on the picked target, again or elsewhere where the retry policy allows. Fails with what `call` failed
+   * with when that is the caller's own doing (an invalid request), else with `RouteError`.
+   */
+  readonly route: <A, E, R>(
+    request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
+    call: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | RouteError, R>
+
+  /** The same for streams: see `StreamOptions` for the commit point and what happens after it. */
+  readonly stream: <A, E, R>(
+    request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
+    call: (attempt: Attempt<Id, C>) => Stream.Stream<A, E, R>,
+    options?: StreamOptions<A>
+  ) => Stream.Stream<A, E | RouteError, R>
+
+  /** How the request would be decided now: candidates, exclusions with reasons, scores, the pick. Changes nothing. */
+  readonly explain: (request?: RouteRequest.RouteRequest | RouteRequest.Options) => Effect.Effect<Decision<Id>>
+  /** What was done, call by call. Bounded: a subscriber that lags more than 1,024 records loses the oldest. */
+  readonly decisions: Stream.Stream<DecisionRecord<Id>>
+  /** Every target: gate states, in flight, rates. */
+  readonly status: Effect.Effect<Explain.RouterStatus<Id>>
+  /** Takes a target out of rotation at once, until `restore`. Attempts in flight go on. */
+  readonly isolate: (id: Id) => Effect.Effect<void>
+  /** As `isolate`, and waits until the target's last attempt has ended. */
+  readonly drain: (id: Id) => Effect.Effect<void>
+  /** Back into rotation; what its gates remember of failures and Retry-After is forgotten. */
+  readonly restore: (id: Id) => Effect.Effect<void>
+}
+
+export interface Options<Specs extends ReadonlyArray<Target.TargetSpec>> {
+  /** At least one. Ids are unique, weights > 0. */
+  readonly targets: Specs
+  /**
+   * Target ids, best tier first; names every target once. A later tier answers only when no target before it can, and its
+   * answers are `degraded`. Default: one tier.
+   */
+  readonly tiers?: ReadonlyArray<ReadonlyArray<Target.IdOf<Specs>>>
+  /** Name for spans, metrics and records: bounded in number, e.g. `"chat"`. Default `"default"`. */
+  readonly route?: string
+  readonly timeouts?: Timeouts.Options
+}
+
+/** Any router whose ids are not known to the compiler. */
+export type Any = Router<string, unknown>
+
+/**
+ * Makes a router that lives as long as the scope. A mistake in the options is a defect, `InvalidOption`, that names the
+ * option, what it takes and what it was given.
+ */
+export const make = <const Specs extends ReadonlyArray<Target.TargetSpec>>(
+  options: Options<Specs>
+): Effect.Effect<
+  Router<Target.IdOf<Specs>, Target.ClientOf<Specs>>,
+  never,
+  Scope.Scope | CurrentStrategy | Gates | RetryPolicy | CurrentClassifier
+> => Effect.map(makeCore<Target.IdOf<Specs>, Target.ClientOf<Specs>>(options), fromCore)
+
+const makeCore = Effect.fnUntraced(function* <Id extends string, C>(options: Options<ReadonlyArray<Target.TargetSpec<Id, C>>>) {
+  const targets = Target.resolve("Router.make", options.targets, options.tiers)
+  const timeouts = Timeouts.make("Router.make", options.timeouts)
+  const strategy = yield* CurrentStrategy
+  const gatesOf = yield* Gates
+  const telemetry = yield* CurrentTelemetry
+  const clock = yield* Clock.Clock
+  const now = nowOf(clock)
+  const rng = rngOf(yield* Random.Random)
+  const states = targets.map((target) => new TargetState(target, gatesOf))
+  const tiers: Array<Tier<Id, C>> = []
+  for (const number of new Set(targets.map((target) => target.tier).sort((a, b) => a - b))) {
+    const members = states.filter((state) => state.target.tier === number)
+    tiers.push({ states: members, picker: yield* strategy.make(members) })
+  }
+  const core: Core<Id, C> = {
+    route: options.route ?? "default",
+    strategy: strategy.name,
+    tiers,
+    states,
+    now,
+    wallClock: () => clock.currentTimeMillisUnsafe(),
+    rng,
+    deadlines: Deadlines.make(clock, now, yield* Scope.Scope),
+    retry: yield* RetryPolicy,
+    timeouts,
+    classify: yield* CurrentClassifier,
+    telemetry,
+    decisions: yield* Decisions.make<Id>(),
+    pick: Pick.make({ tiers, rng }),
+    publish: (state, events) => {
+      for (const event of events) {
+        if (event._tag === "BreakerOpened" || event._tag === "Parked") state.ejections++
+        telemetry?.event?.(state.target, event)
+      }
+    }
+  }
+  telemetry?.attach?.({ route: core.route, strategy: core.strategy, targets })
+  return core
+})
+
+const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C> => {
+  const stateOf = (id: Id): TargetState<Id, C> => {
+    const state = core.states.find((state) => state.target.id === id)
+    if (state !== undefined) return state
+    throw new InvalidOption("Router: target id", `one of ${core.states.map((s) => JSON.stringify(s.target.id)).join(", ")}`, id)
+  }
+  return {
+    route: (options, call) =>
+      Effect.withFiber((fiber) =>
+        attemptLoop(new Call(core, RouteRequest.from(options), fiber.context, false), {
+          run: call,
+          clock: "Attempt",
+          stays: false
+        })
+      ),
+    stream: (options, call, streamOptions = {}) =>
+      Stream.suspend(() => streamPath(core, RouteRequest.from(options), call, streamOptions)),
+    explain: (request) => Effect.sync(() => Explain.explain(core, RouteRequest.from(request))),
+    decisions: core.decisions.stream,
+    status: Effect.sync(() => Explain.status(core)),
+    isolate: (id) =>
+      Effect.sync(() => {
+        stateOf(id).control = "isolated"
+      }),
+    drain: (id) =>
+      Effect.callback((resume) => {
+        const state = stateOf(id)
+        state.control = "draining"
+        state.whenIdle(() => resume(Effect.void))
+      }),
+    restore: (id) => Effect.sync(() => stateOf(id).restore(core.now()))
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * One attempt: one target, the permits it holds, the clock it runs against. It is also what the application's function is
+ * handed. `settle` happens exactly once, when everything the attempt started has ended.
+ */
+import type * as Fiber from "effect/Fiber"
+import type * as Chain from "../../gates/Chain.ts"
+import { AttemptTimeout } from "../../model/Classifier.ts"
+import type { AttemptFacts, AttemptReason, AttemptRecord } from "../../model/Decision.ts"
+import type { Millis } from "../../model/Gate.ts"
+import { ignored, type Outcome } from "../../model/Outcome.ts"
+import type { Target } from "../../model/Target.ts"
+import type { AttemptObserver } from "../../model/Telemetry.ts"
+import { Deadline } from "../../state/Deadlines.ts"
+import type { TargetState } from "../../state/TargetState.ts"
+import type { Core } from "./Core.ts"
+
+export class Attempt<Id extends string, C> extends Deadline {
+  readonly state: TargetState<Id, C>
+  readonly index: number
+  readonly reason: AttemptReason
+  readonly startedAt: Millis
+  readonly #permit: Chain.ChainPermit
+  readonly #core: Core<Id, C>
+  #settled = false
+  #clock: AttemptTimeout["clock"] = "Attempt"
+  #limit: Millis = 0
+
+  /** What runs for this attempt now; interrupted when a clock runs out. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Set when one of its clocks ran out. */
+  timeout: AttemptTimeout | undefined = undefined
+  firstContentAt: Millis | undefined = undefined
+  facts: AttemptFacts | undefined = undefined
+  observer: AttemptObserver | undefined = undefined
+
+  constructor(
+    core: Core<Id, C>,
+    state: TargetState<Id, C>,
+    permit: Chain.ChainPermit,
+    index: number,
+    reason: AttemptReason,
+    startedAt: Millis
+  ) {
+    super()
+    this.#core = core
+    this.state = state
+    this.#permit = permit
+    this.index = index
+    this.reason = reason
+    this.startedAt = startedAt
+  }
+
+  get target(): Target<Id, C> {
+    return this.state.target
+  }
+
+  get client(): C {
+    return this.state.target.client
+  }
+
+  /** Facts about the answer, for records, spans and money. May be called several times; later values win. */
+  report(facts: AttemptFacts): void {
+    this.facts = this.facts === undefined ? facts : { ...this.facts, ...facts }
+  }
+
+  /** Starts `clock` anew; `Infinity` stops it. */
+  arm(clock: AttemptTimeout["clock"], ms: Millis): void {
+    this.#clock = clock
+    this.#limit = ms
+    this.#core.deadlines.set(this, ms, this.#core.now())
+  }
+
+  disarm(): void {
+    this.#core.deadlines.clear(this)
+  }
+
+  expired(): void {
+    this.timeout = new AttemptTimeout(this.#clock, this.#limit)
+    this.fiber?.interruptUnsafe()
+  }
+
+  firstContent(now: Millis): void {
+    this.firstContentAt = now
+    this.observer?.firstContent?.()
+  }
+
+  /** Gives everything back. `errorType` is `undefined` unless the attempt failed. */
+  settle(result: AttemptRecord["outcome"], outcome: Outcome, errorType: string | undefined, now: Millis, callStart: Millis): AttemptRecord<Id> | undefined {
+    if (this.#settled) return undefined
+    this.#settled = true
+    this.disarm()
+    const core = this.#core
+    const ms = now - this.startedAt
+    const firstContentMs = this.firstContentAt === undefined ? undefined : this.firstContentAt - this.startedAt
+    const events = this.state.settle(this.#permit, outcome, now, ms, firstContentMs)
+    if (events.length > 0) core.publish(this.state, events)
+    core.tiers[this.state.target.tier]?.picker.settled?.(this.state, outcome, now)
+    // The answer of a call nobody watches needs no record.
+    if (result === "won" && this.observer === undefined && !core.decisions.listening()) return undefined
+    const record: AttemptRecord<Id> = {
+      target: this.state.target.id,
+      index: this.index,
+      reason: this.reason,
+      startedAt: this.startedAt - callStart,
+      ms,
+      firstContentMs,
+      outcome: result,
+      errorType,
+      facts: this.facts
+    }
+    this.observer?.end(record)
+    return record
+  }
+
+  /** Given back without a word about the target. */
+  cancel(now: Millis, callStart: Millis): AttemptRecord<Id> | undefined {
+    return this.settle("cancelled", ignored, undefined, now, callStart)
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The attempt loop: PICK a target, run the attempt, and when it failed decide what follows: another target at once, the
+ * same one after a back-off, or the end. The whole loop is one asynchronous step of the caller's fiber; each attempt runs
+ * in a fiber of its own, so a clock can interrupt it, and its permit is given back when that fiber has ended, finalizers
+ * included.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Clock from "effect/Clock"
+import { AttemptTimeout, type Classification, Truncated } from "../../model/Classifier.ts"
+import type { Millis } from "../../model/Gate.ts"
+import { failure, ignored, type Outcome, success } from "../../model/Outcome.ts"
+import * as RouteError from "../../model/RouteError.ts"
+import * as Backoff from "../../policies/Backoff.ts"
+import type { Attempt } from "./Attempt.ts"
+import type { Call } from "./Call.ts"
+import { excluded } from "./Pick.ts"
+
+/** What an attempt does, and when its permit comes back. */
+export interface Perform<Id extends string, C, A, E, R> {
+  readonly run: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
+  /** The clock an attempt starts with. */
+  readonly clock: "Attempt" | "FirstContent"
+  /** True when success does not end the attempt: a stream that has begun keeps its permit. */
+  readonly stays: boolean
+  /** Parts of the answer that the caller already has and that nothing can take back: no further attempt is made. */
+  readonly committed?: number
+}
+
+type Resume<A, E> = (effect: Effect.Effect<A, E | RouteError.RouteError>) => void
+
+/** Runs attempts until one succeeds or the call is over. */
+export const attemptLoop = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  perform: Perform<Id, C, A, E, R>
+): Effect.Effect<A, E | RouteError.RouteError, R> =>
+  Effect.callback<A, E | RouteError.RouteError, R>((resume) => {
+    next(call, perform, resume)
+    return call.ended ? undefined : interrupt(call)
+  })
+
+/** An attempt that had begun to answer broke: what follows is decided as after any failure. */
+export const attemptLoopAfter = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  perform: Perform<Id, C, A, E, R>,
+  broken: Attempt<Id, C>,
+  cause: Cause.Cause<E>
+): Effect.Effect<A, E | RouteError.RouteError, R> =>
+  Effect.callback<A, E | RouteError.RouteError, R>((resume) => {
+    failed(call, perform, resume, broken, cause)
+    return call.ended ? undefined : interrupt(call)
+  })
+
+/** The caller was interrupted: end what runs, and wait until it has given back what it took. */
+const interrupt = <Id extends string, C>(call: Call<Id, C>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    call.cancelled = true
+    const fiber = call.fiber
+    if (fiber === undefined) return Effect.void
+    fiber.interruptUnsafe()
+    return Effect.asVoid(Fiber.await(fiber))
+  })
+
+const next = <Id extends string, C, A, E, R>(call: Call<Id, C>, perform: Perform<Id, C, A, E, R>, resume: Resume<A, E>): void => {
+  const now = call.core.now()
+  if (now >= call.deadlineAt) return stop(call, resume, deadlineExceeded(call), undefined, now)
+  const attempt = call.begin(now)
+  if (attempt === undefined) return wait(call, perform, resume, now)
+  const fiber = fork(call, attempt, perform)
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return ended(call, perform, resume, attempt, exit)
+  call.fiber = attempt.fiber = fiber
+  call.armDeadline()
+  const limit = perform.clock === "Attempt" ? call.core.timeouts.attemptMs : call.core.timeouts.firstContentMs
+  // The call's deadline stands above an attempt's clock that could not run out before it.
+  if (limit < call.request.deadlineMs && attempt.firstContentAt === undefined) {
+    attempt.arm(perform.clock, limit)
+  }
+  fiber.addObserver((exit) => ended(call, perform, resume, attempt, exit))
+}
+
+const fork = <Id extends string, C, A, E, R>(call: Call<Id, C>, attempt: Attempt<Id, C>, perform: Perform<Id, C, A, E, R>) => {
+  const observed = attempt.observer?.context
+  const context = observed === undefined ? call.context : Context.merge(call.context, observed)
+  let effect: Effect.Effect<A, E>
+  try {
+    // What it needs is in the caller's context, which the compiler saw in `attemptLoop`.
+    effect = perform.run(attempt) as Effect.Effect<A, E>
+  } catch (defect) {
+    effect = Effect.die(defect)
+  }
+  return Effect.runForkWith(context)(effect)
+}
+
+const ended = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  perform: Perform<Id, C, A, E, R>,
+  resume: Resume<A, E>,
+  attempt: Attempt<Id, C>,
+  exit: Exit.Exit<A, E>
+): void => {
+  call.fiber = attempt.fiber = undefined
+  attempt.disarm()
+  if (Exit.isFailure(exit)) return failed(call, perform, resume, attempt, exit.cause)
+  if (!perform.stays) {
+    const now = call.core.now()
+    call.keep(attempt.settle("won", success, undefined, now, call.startedAt))
+    call.end(call.cancelled ? "cancelled" : "ok", undefined, attempt, now)
+  }
+  resume(exit)
+}
+
+/** Classifies, gives back, and decides what follows. */
+const failed = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  perform: Perform<Id, C, A, E, R>,
+  resume: Resume<A, E>,
+  attempt: Attempt<Id, C>,
+  cause: Cause.Cause<E>
+): void => {
+  const now = call.core.now()
+  const interrupted = Cause.hasInterruptsOnly(cause)
+  if (call.cancelled || (interrupted && attempt.timeout === undefined && !call.deadlineHit)) {
+    call.keep(attempt.cancel(now, call.startedAt))
+    call.end("cancelled", undefined, undefined, now)
+    return resume(Effect.failCause(cause))
+  }
+  if (call.deadlineHit) {
+    call.keep(attempt.settle("failed", atDeadline(call, attempt, now), "DeadlineExceeded", now, call.startedAt))
+    return stop(call, resume, deadlineExceeded(call), undefined, now)
+  }
+  const error = interrupted ? attempt.timeout : Cause.squash(cause)
+  const isDefect = !interrupted && !cause.reasons.some(Cause.isFailReason)
+  const verdict = isDefect ? defect : classify(call, error)
+  call.keep(attempt.settle("failed", verdict.outcome, verdict.errorType, now, call.startedAt))
+  if (!verdict.sameTarget && !verdict.otherTarget && !isOurs(error)) {
+    call.end("error", verdict.errorType, undefined, now)
+    return resume(Effect.failCause(cause))
+  }
+  call.last = error
+  call.lastWasRateLimit = verdict.outcome._tag === "RateLimited"
+  if (perform.committed !== undefined) {
+    const broken = new RouteError.StreamBroken({ target: attempt.target.id, parts: perform.committed })
+    return stop(call, resume, broken, undefined, now)
+  }
+  const { maxAttempts, budget } = call.core.retry
+  if (call.attempts >= maxAttempts || isOurs(error) && !verdict.sameTarget && !verdict.otherTarget) {
+    return stop(call, resume, new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts }), undefined, now)
+  }
+  // A rate limit was refused unread; anything else may have been carried out.
+  if (!call.request.idempotent && !call.lastWasRateLimit) {
+    return stop(call, resume, new RouteError.NotIdempotent({}), undefined, now)
+  }
+  // Charged when the call decides to go on, so that calls in back-off count.
+  if (!budget.tryWithdraw(now)) return stop(call, resume, new RouteError.RetryBudgetExhausted({}), undefined, now)
+  remember(call, attempt, verdict)
+  next(call, perform, resume)
+}
+
+const remember = <Id extends string, C>(call: Call<Id, C>, attempt: Attempt<Id, C>, verdict: Classification): void => {
+  if (!verdict.otherTarget) {
+    call.only = attempt.state
+  } else if (!verdict.sameTarget) {
+    call.barred = [...(call.barred ?? []), attempt.state]
+    return
+  }
+  call.tried = [...(call.tried ?? []), attempt.state]
+}
+
+/**
+ * No target can take the call now. Sleeps until one may: a target already tried after a back-off, a parked one when its
+ * time has come, an unknown time (a full bulkhead, a probe under way) by back-off and for `maxWait` in all.
+ */
+const wait = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  perform: Perform<Id, C, A, E, R>,
+  resume: Resume<A, E>,
+  now: Millis
+): void => {
+  const { core } = call
+  let earliest: Millis | undefined
+  let known: Millis | undefined
+  let unknown = false
+  for (const state of core.states) {
+    const why = excluded(state, call.request, call, now)
+    if (why?.final === true) continue
+    const at = why === undefined ? now : why.retryAt
+    if (at === undefined) unknown = true
+    else {
+      if (why !== undefined && why.reason !== "Tried" && (known === undefined || at < known)) known = at
+      if (earliest === undefined || at < earliest) earliest = at
+    }
+  }
+  const backoff = call.lastWasRateLimit ? core.retry.throttled : core.retry.transient
+  const jittered = unknown || call.last !== undefined ? Backoff.delayMs(backoff, call.waits, core.rng) : 0
+  const untilKnown = earliest === undefined ? Number.POSITIVE_INFINITY : (earliest - now) * (1 + 0.1 * core.rng())
+  const mayQueue = unknown && call.queuedMs < Math.min(core.retry.maxWaitMs, call.request.deadlineMs / 4)
+  const delay = mayQueue ? jittered : Math.max(jittered, untilKnown)
+  if (!(now + delay < call.deadlineAt) || (earliest === undefined && !mayQueue)) {
+    const reason = new RouteError.NoCandidate({ exclusions: call.exclusions(now) })
+    return stop(call, resume, reason, known, now)
+  }
+  call.waits++
+  call.armDeadline()
+  const clock = Context.get(call.context, Clock.Clock)
+  const fiber = Effect.runForkWith(call.context)(clock.sleep(Duration.millis(Math.max(1, delay))))
+  call.fiber = fiber
+  fiber.addObserver(() => {
+    call.fiber = undefined
+    const at = core.now()
+    call.waitedMs += at - now
+    if (mayQueue) call.queuedMs += at - now
+    if (call.cancelled) {
+      call.end("cancelled", undefined, undefined, at)
+      return resume(Effect.interrupt)
+    }
+    if (call.deadlineHit) return stop(call, resume, deadlineExceeded(call), undefined, at)
+    call.tried = undefined
+    next(call, perform, resume)
+  })
+}
+
+const stop = <Id extends string, C, A, E>(
+  call: Call<Id, C>,
+  resume: Resume<A, E>,
+  reason: RouteError.RouteError["reason"],
+  retryAt: Millis | undefined,
+  now: Millis
+): void => {
+  const error = call.error(reason, retryAt, now)
+  call.end("error", reason._tag, undefined, now)
+  resume(Effect.fail(error))
+}
+
+const deadlineExceeded = <Id extends string, C>(call: Call<Id, C>) =>
+  new RouteError.DeadlineExceeded({ deadlineMs: call.request.deadlineMs })
+
+/** A target that had at least half of the call's time was too slow; one that was asked late is not to blame. */
+const atDeadline = <Id extends string, C>(call: Call<Id, C>, attempt: Attempt<Id, C>, now: Millis): Outcome =>
+  now - attempt.startedAt >= call.request.deadlineMs / 2 ? failure("DeadlineExceeded") : ignored
+
+/** Made by the router itself: not in the caller's error type, so it only leaves inside a `RouteError`. */
+const isOurs = (error: unknown): boolean => error instanceof AttemptTimeout || error instanceof Truncated
+
+/** A bug, ours or the application's: it says nothing about a target and is not hidden by another attempt. */
+const defect: Classification = { outcome: ignored, errorType: "Defect", sameTarget: false, otherTarget: false }
+
+const classify = <Id extends string, C>(call: Call<Id, C>, error: unknown): Classification => {
+  try {
+    return call.core.classify(error)
+  } catch {
+    return { ...defect, errorType: "_OTHER" }
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * One call: its deadline, what it has tried, and its record. The attempt loop drives it; it ends exactly once.
+ */
+import type * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import type { AttemptReason, AttemptRecord, DecisionRecord } from "../../model/Decision.ts"
+import type { Millis } from "../../model/Gate.ts"
+import * as RouteError from "../../model/RouteError.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
+import type { CallObserver } from "../../model/Telemetry.ts"
+import { Deadline } from "../../state/Deadlines.ts"
+import type { TargetState } from "../../state/TargetState.ts"
+import { Attempt } from "./Attempt.ts"
+import type { Core } from "./Core.ts"
+import { excluded, type History } from "./Pick.ts"
+
+export class Call<Id extends string, C> extends Deadline implements History<Id, C> {
+  readonly core: Core<Id, C>
+  readonly request: RouteRequest
+  /** The caller's: attempts run in it. */
+  readonly context: Context.Context<never>
+  readonly streamed: boolean
+  readonly startedAt: Millis
+  readonly #wallStartedAt: number
+  readonly observer: CallObserver | undefined
+
+  tried: Array<TargetState<Id, C>> | undefined = undefined
+  barred: Array<TargetState<Id, C>> | undefined = undefined
+  only: TargetState<Id, C> | undefined = undefined
+
+  attempts = 0
+  waits = 0
+  waitedMs: Millis = 0
+  /** Spent waiting for a permit that no gate gave a time for. */
+  queuedMs: Millis = 0
+  /** What the last attempt failed with. */
+  last: unknown = undefined
+  lastWasRateLimit = false
+  /** Attempts that did not give the answer, and, when somebody listens, the one that did. */
+  records: Array<AttemptRecord<Id>> | undefined = undefined
+
+  /** What the call is waiting for now: an attempt, a part of a stream, a back-off. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  deadlineHit = false
+  /** The caller was interrupted or left. */
+  cancelled = false
+  ended = false
+
+  constructor(core: Core<Id, C>, request: RouteRequest, context: Context.Context<never>, streamed: boolean) {
+    super()
+    this.core = core
+    this.request = request
+    this.context = context
+    this.streamed = streamed
+    this.startedAt = core.now()
+    const telemetry = core.telemetry
+    this.observer =
+      telemetry === undefined
+        ? undefined
+        : telemetry.call({ route: core.route, strategy: core.strategy, request, streamed }, context)
+    this.#wallStartedAt = this.observer === undefined && !core.decisions.listening() ? 0 : core.wallClock()
+  }
+
+  get deadlineAt(): Millis {
+    return this.startedAt + this.request.deadlineMs
+  }
+
+  /** Starts the call's own clock; not before something has to be waited for. */
+  armDeadline(): void {
+    if (this.lane === undefined && !this.deadlineHit) {
+      // From the start of the call, on the lane of its duration: the list stays sorted but for the time spent since.
+      this.core.deadlines.set(this, this.request.deadlineMs, this.startedAt)
+    }
+  }
+
+  expired(): void {
+    this.deadlineHit = true
+    this.fiber?.interruptUnsafe()
+  }
+
+  /** Picks a target and takes its permits; `undefined` when no target can take the call now. */
+  begin(now: Millis): Attempt<Id, C> | undefined {
+    const picked = this.core.pick(this, now)
+    if (picked === undefined) return undefined
+    const reason: AttemptReason = this.attempts === 0 ? "primary" : this.barred?.includes(picked.state) || this.waits > 0 ? "retry" : "failover"
+    if (this.attempts === 0) this.core.retry.budget.deposit(now)
+    const attempt = new Attempt(this.core, picked.state, picked.permit, this.attempts++, reason, now)
+    if (this.observer !== undefined) {
+      attempt.observer = this.observer.attempt({ target: attempt.target, index: attempt.index, reason })
+    }
+    return attempt
+  }
+
+  keep(record: AttemptRecord<Id> | undefined): void {
+    if (record === undefined) return
+    if (this.records === undefined) this.records = [record]
+    else this.records.push(record)
+  }
+
+  /** The end of the call; `served` is the attempt that gave the answer. */
+  end(outcome: DecisionRecord["outcome"], errorType: string | undefined, served: Attempt<Id, C> | undefined, now: Millis): void {
+    if (this.ended) return
+    this.ended = true
+    this.core.deadlines.clear(this)
+    const listening = this.core.decisions.listening()
+    if (this.observer === undefined && !listening) return
+    const record: DecisionRecord<Id> = {
+      at: this.#wallStartedAt,
+      route: this.core.route,
+      strategy: this.core.strategy,
+      priority: this.request.priority,
+      streamed: this.streamed,
+      outcome,
+      errorType,
+      servedBy: served?.target.id,
+      degraded: served !== undefined && served.target.tier > 0,
+      totalMs: now - this.startedAt,
+      waitedMs: this.waitedMs,
+      firstContentMs: served?.firstContentAt === undefined ? undefined : served.firstContentAt - this.startedAt,
+      attempts: this.records ?? []
+    }
+    if (listening) this.core.decisions.publish(record)
+    this.observer?.end(record)
+  }
+
+  error(reason: RouteError.RouteError["reason"], retryAt: Millis | undefined, now: Millis): RouteError.RouteError {
+    const attempts = (this.records ?? []).map(
+      (record) =>
+        new RouteError.AttemptSummary({
+          target: record.target,
+          errorType: record.errorType ?? record.outcome,
+          ms: record.ms
+        })
+    )
+    return new RouteError.RouteError({
+      reason,
+      attempts,
+      ...(retryAt === undefined ? {} : { retryAfterMs: Math.max(0, retryAt - now) }),
+      ...(this.last === undefined ? {} : { last: this.last })
+    })
+  }
+
+  /** Why no target can take the call, target by target. */
+  exclusions(now: Millis): Array<RouteError.Exclusion> {
+    const list: Array<RouteError.Exclusion> = []
+    for (const state of this.core.states) {
+      const why = excluded(state, this.request, this, now)
+      if (why === undefined) continue
+      const retryInMs = why.retryAt === undefined ? {} : { retryInMs: Math.max(0, why.retryAt - now) }
+      list.push(new RouteError.Exclusion({ target: state.target.id, reason: why.reason, ...retryInMs }))
+      this.observer?.skipped?.(state.target, why.reason)
+    }
+    return list
+  }
+}

@@ -1,0 +1,95 @@
+/** What would happen to a request now, and how every target stands: reads everything, changes nothing. */
+import type { CandidateView, Decision } from "../../model/Decision.ts"
+import type { GateSnapshot } from "../../model/Gate.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
+import type { TargetState } from "../../state/TargetState.ts"
+import type { Core } from "./Core.ts"
+import { excluded, type History } from "./Pick.ts"
+
+/** One target of a running router, for people and dashboards. Times are milliseconds, shares in [0, 1]. */
+export interface TargetStatus<Id extends string = string> {
+  readonly id: Id
+  readonly provider: string
+  readonly model: string
+  readonly tier: number
+  readonly weight: number
+  /** `up`, closed by hand (`isolated`, `draining`), or the reason of the gate that refuses now. */
+  readonly state: string
+  readonly inFlight: number
+  readonly attempts: number
+  readonly answered: number
+  readonly failed: number
+  /** How often its gates took it out of rotation. */
+  readonly ejections: number
+  readonly successRate: number
+  readonly latencyMs: number | undefined
+  readonly firstContentMs: number | undefined
+  readonly gates: Readonly<Record<string, GateSnapshot>>
+}
+
+export interface RouterStatus<Id extends string = string> {
+  readonly route: string
+  readonly strategy: string
+  readonly targets: ReadonlyArray<TargetStatus<Id>>
+  /** Share of the retry budget that is left, in [0, 1]. */
+  readonly retryBudget: ReturnType<Core<Id, unknown>["retry"]["budget"]["snapshot"]>
+}
+
+const nothingTried = { tried: undefined, barred: undefined, only: undefined }
+
+export const explain = <Id extends string, C>(core: Core<Id, C>, request: RouteRequest): Decision<Id> => {
+  const now = core.now()
+  const history: History<Id, C> = nothingTried
+  const view = (state: TargetState<Id, C>, score: number | undefined): CandidateView<Id> => {
+    const why = excluded(state, request, history, now)
+    return {
+      target: state.target.id,
+      tier: state.target.tier,
+      inFlight: state.inFlight,
+      successRate: state.successRate(now),
+      latencyMs: state.latency(now),
+      excluded: why?.reason,
+      retryInMs: why?.retryAt === undefined ? undefined : Math.max(0, why.retryAt - now),
+      score
+    }
+  }
+  const candidates = core.tiers.flatMap((tier) =>
+    tier.states.map((state) => view(state, tier.picker.score?.(state, request, now)))
+  )
+  const open = candidates.filter((candidate) => candidate.excluded === undefined)
+  const tier = open.length === 0 ? undefined : Math.min(...open.map((candidate) => candidate.tier))
+  const best = open
+    .filter((candidate) => candidate.tier === tier)
+    .reduce<CandidateView<Id> | undefined>(
+      (best, candidate) => (best === undefined || (candidate.score ?? 0) < (best.score ?? 0) ? candidate : best),
+      undefined
+    )
+  return { strategy: core.strategy, tier, pick: best?.target, candidates }
+}
+
+export const status = <Id extends string, C>(core: Core<Id, C>): RouterStatus<Id> => {
+  const now = core.now()
+  const cost = { requests: 1, tokens: 0 }
+  return {
+    route: core.route,
+    strategy: core.strategy,
+    retryBudget: core.retry.budget.snapshot(now),
+    targets: core.states.map((state) => ({
+      id: state.target.id,
+      provider: state.target.provider,
+      model: state.target.model,
+      tier: state.target.tier,
+      weight: state.target.weight,
+      state: state.control === "open" ? (state.verdict(now, cost)?.reason ?? "up") : state.control,
+      inFlight: state.inFlight,
+      attempts: state.attempts,
+      answered: state.answered,
+      failed: state.failed,
+      ejections: state.ejections,
+      successRate: state.successRate(now),
+      latencyMs: state.latency(now),
+      firstContentMs: state.timeToFirstContent(now),
+      gates: Object.fromEntries(state.chain.gates.map((gate) => [gate.name, gate.snapshot(now)]))
+    }))
+  }
+}

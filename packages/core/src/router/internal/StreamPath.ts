@@ -1,0 +1,255 @@
+/**
+ * A streamed call. Parts are held back until the first content, the commit point; before it the attempt loop moves the
+ * call from target to target unseen, after it the break policy decides. Permits, in-flight counts and the record live
+ * until the last part, the failure, the interruption, or the consumer leaving early.
+ */
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Truncated } from "../../model/Classifier.ts"
+import { ignored, success } from "../../model/Outcome.ts"
+import type { RouteError } from "../../model/RouteError.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
+import type { BreakPolicy } from "../BreakPolicy.ts"
+import type { Attempt } from "./Attempt.ts"
+import { attemptLoop, attemptLoopAfter, type Perform } from "./AttemptLoop.ts"
+import { Call } from "./Call.ts"
+import type { Core } from "./Core.ts"
+
+type Parts<A> = readonly [A, ...Array<A>]
+type PartsPull<A, E> = Pull.Pull<Parts<A>, E>
+
+export interface StreamOptions<A> {
+  /** Is this part content? The first one that is commits the stream to its target. Default: every part is. */
+  readonly isContent?: (part: A) => boolean
+  /** Is this the terminal part? When given, a stream that ends without one was cut, and that is a failure. */
+  readonly isEnd?: (part: A) => boolean
+  /** Default `BreakPolicy.fail`. */
+  readonly onBreak?: BreakPolicy<A>
+}
+
+export const streamPath = <Id extends string, C, A, E, R>(
+  core: Core<Id, C>,
+  request: RouteRequest,
+  open: (attempt: Attempt<Id, C>) => Stream.Stream<A, E, R>,
+  options: StreamOptions<A>
+): Stream.Stream<A, E | RouteError, R> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_upstream, scope: Scope.Scope) =>
+      Effect.withFiber((fiber) => {
+        // What the streams need is in the caller's context, which the compiler saw in the signature above.
+        const call = new Call(core, request, fiber.context, true)
+        const session = new Session<Id, C, A, E>(call, open as (attempt: Attempt<Id, C>) => Stream.Stream<A, E>, options)
+        return Effect.as(
+          Scope.addFinalizerExit(scope, () => session.close()),
+          session.pull
+        )
+      })
+    )
+  )
+
+/** An attempt whose stream has begun. */
+interface Opened<Id extends string, C, A, E> {
+  readonly attempt: Attempt<Id, C>
+  /** Closes the provider's stream: its connection, its finalizers. */
+  readonly scope: Scope.Closeable
+  readonly pull: PartsPull<A, E>
+  /** Read but not handed over. */
+  held: Array<A>
+  /** Parts handed over. */
+  parts: number
+  /** The terminal part was seen. */
+  sawEnd: boolean
+  /** The provider's stream is over. */
+  exhausted: boolean
+}
+
+class Session<Id extends string, C, A, E> {
+  readonly #call: Call<Id, C>
+  readonly #options: StreamOptions<A>
+  readonly #perform: Perform<Id, C, Opened<Id, C, A, E>, E, never>
+  #opened: Opened<Id, C, A, E> | undefined = undefined
+
+  /** What the consumer pulls: one array of parts at a time. */
+  readonly pull: PartsPull<A, E | RouteError>
+
+  constructor(call: Call<Id, C>, open: (attempt: Attempt<Id, C>) => Stream.Stream<A, E>, options: StreamOptions<A>) {
+    this.#call = call
+    this.#options = options
+    this.#perform = { run: (attempt) => this.#begin(attempt, open(attempt)), clock: "FirstContent", stays: true }
+    this.pull = Effect.suspend((): PartsPull<A, E | RouteError> => {
+      const opened = this.#opened
+      if (opened === undefined) {
+        return this.#call.ended ? Cause.done() : Effect.flatMap(attemptLoop(this.#call, this.#perform), (opened) => this.#handOver(opened))
+      }
+      return opened.exhausted ? this.#complete(opened) : this.#more(opened)
+    })
+  }
+
+  /** Opens the stream of one attempt and reads up to the commit point (or to the end, when the policy is `buffered`). */
+  #begin(attempt: Attempt<Id, C>, stream: Stream.Stream<A, E>): Effect.Effect<Opened<Id, C, A, E>, E> {
+    const scope = Scope.makeUnsafe()
+    const opening = Effect.flatMap(Scope.provide(Stream.toPull(stream), scope), (pull) => {
+      const opened: Opened<Id, C, A, E> = {
+        attempt,
+        scope,
+        pull,
+        held: [],
+        parts: 0,
+        sawEnd: false,
+        exhausted: false
+      }
+      return Effect.map(this.#untilCommit(opened), () => {
+        // From here on `close` finds it, whether or not the caller is still there to take it.
+        this.#opened = opened
+        return opened
+      })
+    })
+    return Effect.onExit(opening, (exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
+  }
+
+  #untilCommit(opened: Opened<Id, C, A, E>): Effect.Effect<void, E> {
+    return Effect.matchCauseEffect(opened.pull, {
+      onSuccess: (parts) => {
+        const committed = this.#take(opened, parts)
+        return committed && this.#options.onBreak?._tag !== "Buffered" ? Effect.void : this.#untilCommit(opened)
+      },
+      onFailure: (cause) => {
+        const broken = this.#ended(opened, cause)
+        return broken === undefined ? Effect.void : Effect.failCause(broken)
+      }
+    })
+  }
+
+  /** The provider's stream is over: `undefined` when the answer is complete, else why it is not. */
+  #ended(opened: Opened<Id, C, A, E>, cause: Cause.Cause<E | Cause.Done>): Cause.Cause<E> | undefined {
+    // What comes after the terminal part changes nothing: the answer is complete.
+    if (opened.sawEnd || (Pull.isDoneCause(cause) && this.#options.isEnd === undefined)) {
+      opened.exhausted = true
+      return undefined
+    }
+    // `Truncated` is the attempt loop's to classify; a caller only ever sees it inside a `RouteError`.
+    return (Pull.isDoneCause(cause) ? Cause.fail(new Truncated()) : cause) as Cause.Cause<E>
+  }
+
+  /** Holds parts; true when the first content is among what is held. */
+  #take(opened: Opened<Id, C, A, E>, parts: ReadonlyArray<A>): boolean {
+    const { isContent, isEnd } = this.#options
+    const { attempt } = opened
+    for (const part of parts) {
+      opened.held.push(part)
+      if (attempt.firstContentAt === undefined && (isContent === undefined || isContent(part))) {
+        attempt.firstContent(this.#call.core.now())
+      }
+      if (isEnd?.(part) === true) opened.sawEnd = true
+    }
+    if (attempt.firstContentAt === undefined) return false
+    // `buffered` reads on in the attempt's own fiber: from now on the idle clock watches it.
+    if (this.#options.onBreak?._tag === "Buffered") attempt.arm("Idle", this.#call.core.timeouts.idleMs)
+    return true
+  }
+
+  #handOver(opened: Opened<Id, C, A, E>, marker?: A): PartsPull<A, E | RouteError> {
+    const parts = marker === undefined ? opened.held : [marker, ...opened.held]
+    opened.held = []
+    opened.parts += parts.length
+    return isNonEmpty(parts) ? Effect.succeed(parts) : this.pull
+  }
+
+  /** The next array of parts, under the idle clock. */
+  #more(opened: Opened<Id, C, A, E>): PartsPull<A, E | RouteError> {
+    return Effect.flatMap(this.#timed(opened), (exit): PartsPull<A, E | RouteError> => {
+      if (Exit.isSuccess(exit)) {
+        this.#take(opened, exit.value)
+        return this.#handOver(opened)
+      }
+      const broken = this.#ended(opened, exit.cause)
+      return broken === undefined ? this.#complete(opened) : this.#broke(opened, broken)
+    })
+  }
+
+  /** One pull in a fiber of its own, so that a clock can end it; its exit as a value. */
+  #timed(opened: Opened<Id, C, A, E>): Effect.Effect<Exit.Exit<Parts<A>, E | Cause.Done>> {
+    const call = this.#call
+    const { attempt } = opened
+    return Effect.callback((resume) => {
+      if (call.deadlineHit) return resume(Effect.succeed(Exit.interrupt()))
+      const fiber = Effect.runForkWith(call.context)(opened.pull)
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) return resume(Effect.succeed(exit))
+      call.fiber = attempt.fiber = fiber
+      attempt.arm("Idle", call.core.timeouts.idleMs)
+      fiber.addObserver((exit) => {
+        call.fiber = attempt.fiber = undefined
+        attempt.disarm()
+        resume(Effect.succeed(exit))
+      })
+      return Effect.suspend(() => {
+        call.cancelled = true
+        fiber.interruptUnsafe()
+        return Effect.asVoid(Fiber.await(fiber))
+      })
+    })
+  }
+
+  /** Broken after the commit point: the provider's stream is closed first, then the break policy decides. */
+  #broke(opened: Opened<Id, C, A, E>, cause: Cause.Cause<E>): PartsPull<A, E | RouteError> {
+    const call = this.#call
+    const { attempt } = opened
+    const policy = this.#options.onBreak
+    const closed = Effect.uninterruptible(
+      Effect.map(Scope.close(opened.scope, Exit.failCause(cause)), () => {
+        this.#opened = undefined
+      })
+    )
+    return Effect.flatMap(closed, (): PartsPull<A, E | RouteError> => {
+      if (policy?._tag !== "Restart") {
+        const given: Perform<Id, C, Opened<Id, C, A, E>, E, never> = { ...this.#perform, committed: opened.parts }
+        return Effect.flatMap(attemptLoopAfter(call, given, attempt, cause), (again) => this.#handOver(again))
+      }
+      const marker = policy.marker({ target: attempt.target.id, parts: opened.parts })
+      return Effect.flatMap(attemptLoopAfter(call, this.#perform, attempt, cause), (again) => this.#handOver(again, marker))
+    })
+  }
+
+  #complete(opened: Opened<Id, C, A, E>): PartsPull<A, E | RouteError> {
+    const closed = Effect.uninterruptible(Effect.map(Scope.close(opened.scope, Exit.void), () => this.#won(opened)))
+    return Effect.flatMap(closed, () => Cause.done())
+  }
+
+  #won(opened: Opened<Id, C, A, E>): void {
+    const call = this.#call
+    const now = call.core.now()
+    this.#opened = undefined
+    call.keep(opened.attempt.settle("won", success, undefined, now, call.startedAt))
+    call.end("ok", undefined, opened.attempt, now)
+  }
+
+  /** The consumer is gone: done, failed, interrupted or satisfied early. */
+  close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const call = this.#call
+      const opened = this.#opened
+      call.cancelled = true
+      if (opened === undefined) {
+        call.end("cancelled", undefined, undefined, call.core.now())
+        return Effect.void
+      }
+      return Effect.map(Scope.close(opened.scope, Exit.void), () => {
+        // Having taken the terminal part is having taken the whole answer.
+        if (opened.sawEnd || opened.exhausted) return this.#won(opened)
+        const now = call.core.now()
+        this.#opened = undefined
+        call.keep(opened.attempt.settle("cancelled", ignored, undefined, now, call.startedAt))
+        call.end("cancelled", undefined, undefined, now)
+      })
+    })
+  }
+}
+
+const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is Parts<A> => parts.length > 0

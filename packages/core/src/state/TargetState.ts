@@ -1,0 +1,131 @@
+/**
+ * A target of a running router: its gates, its numbers, its hand controls. Written by attempts only; strategies read it
+ * as a `Candidate`.
+ */
+import * as Chain from "../gates/Chain.ts"
+import type { Candidate } from "../model/Candidate.ts"
+import {
+  type GateEvent,
+  isReject,
+  type LocalReject,
+  type Millis,
+  type Rng,
+  reject,
+  type Verdict
+} from "../model/Gate.ts"
+import type { Outcome } from "../model/Outcome.ts"
+import type { Cost } from "../model/RouteRequest.ts"
+import type { Target } from "../model/Target.ts"
+import * as Ewma from "./Ewma.ts"
+import type { GatesOf } from "./Gates.ts"
+import * as SuccessRate from "./SuccessRate.ts"
+
+/** Closed by hand: until `restore`. */
+export type Control = "open" | "isolated" | "draining"
+
+const refused: Record<Exclude<Control, "open">, LocalReject> = {
+  isolated: reject("Isolated"),
+  draining: reject("Draining")
+}
+
+export class TargetState<out Id extends string = string, out C = unknown> implements Candidate<Id, C> {
+  readonly target: Target<Id, C>
+  readonly chain: Chain.Chain
+  control: Control = "open"
+  inFlight = 0
+  /** Since the router was made. */
+  attempts = 0
+  answered = 0
+  failed = 0
+  /** How often a gate took the target out of rotation: breaker opened, parked. */
+  ejections = 0
+
+  #idle: Array<() => void> | undefined = undefined
+  readonly #latency = Ewma.make()
+  readonly #timeToFirstContent = Ewma.make()
+  readonly #success = SuccessRate.make()
+
+  constructor(target: Target<Id, C>, gatesOf: GatesOf) {
+    this.target = target
+    this.chain = Chain.make(gatesOf(target))
+  }
+
+  latency(now: Millis): Millis | undefined {
+    return this.#latency.value(now)
+  }
+
+  timeToFirstContent(now: Millis): Millis | undefined {
+    return this.#timeToFirstContent.value(now)
+  }
+
+  successRate(now: Millis): number {
+    return this.#success.value(now)
+  }
+
+  verdict(now: Millis, cost: Cost): Verdict {
+    return this.control === "open" ? this.chain.peek(now, cost) : refused[this.control]
+  }
+
+  /** Takes a permit from every gate, or none. */
+  admit(now: Millis, cost: Cost, rng: Rng): Chain.ChainPermit | LocalReject {
+    if (this.control !== "open") return refused[this.control]
+    const permit = this.chain.admit(now, cost, rng)
+    if (isReject(permit)) return permit
+    this.inFlight++
+    this.attempts++
+    return permit
+  }
+
+  /**
+   * Gives back what `admit` took and learns. `ms` and `firstContentMs` are samples only where the answer was complete:
+   * a fast failure must not look like a fast target.
+   */
+  settle(
+    permit: Chain.ChainPermit,
+    outcome: Outcome,
+    now: Millis,
+    ms: Millis,
+    firstContentMs: Millis | undefined
+  ): ReadonlyArray<GateEvent> {
+    this.inFlight--
+    switch (outcome._tag) {
+      case "Success":
+      case "Slow":
+        this.answered++
+        this.#latency.observe(ms, now)
+        if (firstContentMs !== undefined) this.#timeToFirstContent.observe(firstContentMs, now)
+        this.#success.observe(true, now)
+        break
+      case "Failure":
+      case "Misconfigured":
+        this.failed++
+        this.#success.observe(false, now)
+        break
+      case "RateLimited":
+        this.failed++
+        break
+      case "Ignored":
+        break
+    }
+    const events = this.chain.settle(permit, outcome, now)
+    if (this.inFlight === 0 && this.#idle !== undefined) {
+      const waiting = this.#idle
+      this.#idle = undefined
+      for (const resume of waiting) resume()
+    }
+    return events
+  }
+
+  /** Calls `resume` once no attempt is in flight: at once, or when the last one has been given back. */
+  whenIdle(resume: () => void): void {
+    if (this.inFlight === 0) resume()
+    else if (this.#idle === undefined) this.#idle = [resume]
+    else this.#idle.push(resume)
+  }
+
+  /** Back into rotation, with gates that have forgotten why they were closed. */
+  restore(now: Millis): void {
+    this.control = "open"
+    for (const gate of this.chain.gates) gate.clear?.(now)
+  }
+}
