@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import type { CurrentClassifier } from "../model/Classifier.ts"
 import type { AttemptFacts } from "../model/Decision.ts"
 import { isContent, isEnd, type Part, type ProviderModel, type StreamPart } from "../model/ProviderModel.ts"
-import { RouteError } from "../model/RouteError.ts"
+import type { RouteError } from "../model/RouteError.ts"
 import type * as RouteRequest from "../model/RouteRequest.ts"
 import type { CurrentStrategy } from "../model/Strategy.ts"
 import type { TargetSpec } from "../model/Target.ts"
@@ -27,15 +27,20 @@ import * as Router from "./Router.ts"
 export type ModelRouter<Id extends string = string> = Router.Router<Id, ProviderModel>
 
 /** The router behind the `LanguageModel` of `layer`: for `status`, `explain`, `decisions` and the hand controls. */
-export class CurrentRouter extends Context.Service<CurrentRouter, ModelRouter>()("@spillway/core/router/RoutedModel/CurrentRouter") {}
+export class CurrentRouter extends Context.Service<CurrentRouter, ModelRouter>()(
+  "@spillway/core/router/RoutedModel/CurrentRouter"
+) {}
 
 /**
  * What calls say about themselves: priority, deadline, constraints. Set it for one call with
  * `Effect.provideService(CurrentRequest, { priority: "P0" })`.
  */
-export const CurrentRequest = Context.Reference<RouteRequest.Options>("@spillway/core/router/RoutedModel/CurrentRequest", {
-  defaultValue: () => ({})
-})
+export const CurrentRequest = Context.Reference<RouteRequest.Options>(
+  "@spillway/core/router/RoutedModel/CurrentRequest",
+  {
+    defaultValue: () => ({})
+  }
+)
 
 export interface Options {
   /**
@@ -91,7 +96,11 @@ export const make = <Id extends string>(
 /** `LanguageModel` and the router behind it, from the options of `Router.make`. */
 export const layer = <const Specs extends ReadonlyArray<TargetSpec<string, ProviderModel>>>(
   options: Router.Options<Specs> & Options
-): Layer.Layer<LanguageModel.LanguageModel | CurrentRouter, never, CurrentStrategy | Gates | RetryPolicy | CurrentClassifier> =>
+): Layer.Layer<
+  LanguageModel.LanguageModel | CurrentRouter,
+  never,
+  CurrentStrategy | Gates | RetryPolicy | CurrentClassifier
+> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const router = yield* Router.make(options)

@@ -6,32 +6,21 @@
  * `internal/Call.ts` (deadline, record), `internal/AttemptLoop.ts` (retry, failover, back-off), `internal/Pick.ts`
  * (constraints, tiers, strategy, gates), `internal/Attempt.ts` (clocks, permits), `internal/StreamPath.ts` (commit point).
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { CurrentClassifier } from "../model/Classifier.ts"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { CurrentClassifier } from "../model/Classifier.ts"
 import type { AttemptFacts, AttemptReason, Decision, DecisionRecord } from "../model/Decision.ts"
-import { InvalidOption } from "../model/InvalidOption.ts"
 import type { RouteError } from "../model/RouteError.ts"
-import * as RouteRequest from "../model/RouteRequest.ts"
-import { CurrentStrategy } from "../model/Strategy.ts"
-import * as Target from "../model/Target.ts"
-import { CurrentTelemetry } from "../model/Telemetry.ts"
-import { RetryPolicy } from "../policies/RetryPolicy.ts"
-import * as Timeouts from "../policies/Timeouts.ts"
-import * as Deadlines from "../state/Deadlines.ts"
-import { Gates } from "../state/Gates.ts"
-import { TargetState } from "../state/TargetState.ts"
-import { nowOf, rngOf } from "../state/Time.ts"
-import { attemptLoop } from "./internal/AttemptLoop.ts"
-import { Call } from "./internal/Call.ts"
-import type { Core, Tier } from "./internal/Core.ts"
-import * as Decisions from "./internal/Decisions.ts"
-import * as Explain from "./internal/Explain.ts"
-import * as Pick from "./internal/Pick.ts"
-import { type StreamOptions, streamPath } from "./internal/StreamPath.ts"
+import type * as RouteRequest from "../model/RouteRequest.ts"
+import type { CurrentStrategy } from "../model/Strategy.ts"
+import type * as Target from "../model/Target.ts"
+import type { RetryPolicy } from "../policies/RetryPolicy.ts"
+import type * as Timeouts from "../policies/Timeouts.ts"
+import type { Gates } from "../state/Gates.ts"
+import type * as Explain from "./internal/Explain.ts"
+import * as Make from "./internal/Make.ts"
+import type { StreamOptions } from "./internal/StreamPath.ts"
 
 export type { RouterStatus, TargetStatus } from "./internal/Explain.ts"
 export type { StreamOptions } from "./internal/StreamPath.ts"
@@ -46,6 +35,8 @@ export interface Attempt<out Id extends string = string, out C = unknown> {
   readonly reason: AttemptReason
   /** Tokens, response id, finish reason: for records, spans and money. Later values win. */
   report(facts: AttemptFacts): void
+  /** Fires when the attempt is over without its answer: a clock, an interruption, a consumer that left. */
+  readonly signal: AbortSignal
 }
 
 export interface Router<in out Id extends string, out C> {
@@ -105,79 +96,4 @@ export const make = <const Specs extends ReadonlyArray<Target.TargetSpec>>(
   Router<Target.IdOf<Specs>, Target.ClientOf<Specs>>,
   never,
   Scope.Scope | CurrentStrategy | Gates | RetryPolicy | CurrentClassifier
-> => Effect.map(makeCore<Target.IdOf<Specs>, Target.ClientOf<Specs>>(options), fromCore)
-
-const makeCore = Effect.fnUntraced(function* <Id extends string, C>(options: Options<ReadonlyArray<Target.TargetSpec<Id, C>>>) {
-  const targets = Target.resolve("Router.make", options.targets, options.tiers)
-  const timeouts = Timeouts.make("Router.make", options.timeouts)
-  const strategy = yield* CurrentStrategy
-  const gatesOf = yield* Gates
-  const telemetry = yield* CurrentTelemetry
-  const clock = yield* Clock.Clock
-  const now = nowOf(clock)
-  const rng = rngOf(yield* Random.Random)
-  const states = targets.map((target) => new TargetState(target, gatesOf))
-  const tiers: Array<Tier<Id, C>> = []
-  for (const number of new Set(targets.map((target) => target.tier).sort((a, b) => a - b))) {
-    const members = states.filter((state) => state.target.tier === number)
-    tiers.push({ states: members, picker: yield* strategy.make(members) })
-  }
-  const core: Core<Id, C> = {
-    route: options.route ?? "default",
-    strategy: strategy.name,
-    tiers,
-    states,
-    now,
-    wallClock: () => clock.currentTimeMillisUnsafe(),
-    rng,
-    deadlines: Deadlines.make(clock, now, yield* Scope.Scope),
-    retry: yield* RetryPolicy,
-    timeouts,
-    classify: yield* CurrentClassifier,
-    telemetry,
-    decisions: yield* Decisions.make<Id>(),
-    pick: Pick.make({ tiers, rng }),
-    publish: (state, events) => {
-      for (const event of events) {
-        if (event._tag === "BreakerOpened" || event._tag === "Parked") state.ejections++
-        telemetry?.event?.(state.target, event)
-      }
-    }
-  }
-  telemetry?.attach?.({ route: core.route, strategy: core.strategy, targets })
-  return core
-})
-
-const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C> => {
-  const stateOf = (id: Id): TargetState<Id, C> => {
-    const state = core.states.find((state) => state.target.id === id)
-    if (state !== undefined) return state
-    throw new InvalidOption("Router: target id", `one of ${core.states.map((s) => JSON.stringify(s.target.id)).join(", ")}`, id)
-  }
-  return {
-    route: (options, call) =>
-      Effect.withFiber((fiber) =>
-        attemptLoop(new Call(core, RouteRequest.from(options), fiber.context, false), {
-          run: call,
-          clock: "Attempt",
-          stays: false
-        })
-      ),
-    stream: (options, call, streamOptions = {}) =>
-      Stream.suspend(() => streamPath(core, RouteRequest.from(options), call, streamOptions)),
-    explain: (request) => Effect.sync(() => Explain.explain(core, RouteRequest.from(request))),
-    decisions: core.decisions.stream,
-    status: Effect.sync(() => Explain.status(core)),
-    isolate: (id) =>
-      Effect.sync(() => {
-        stateOf(id).control = "isolated"
-      }),
-    drain: (id) =>
-      Effect.callback((resume) => {
-        const state = stateOf(id)
-        state.control = "draining"
-        state.whenIdle(() => resume(Effect.void))
-      }),
-    restore: (id) => Effect.sync(() => stateOf(id).restore(core.now()))
-  }
-}
+> => Effect.map(Make.core<Target.IdOf<Specs>, Target.ClientOf<Specs>>(options), Make.router)

@@ -5,6 +5,7 @@
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,14 +14,19 @@ import * as Stream from "effect/Stream"
 import { type Classifier, CurrentClassifier, classify } from "../model/Classifier.ts"
 import type { Decision, DecisionRecord } from "../model/Decision.ts"
 import type { ProviderModel } from "../model/ProviderModel.ts"
-import type * as RouteRequest from "../model/RouteRequest.ts"
+import * as RouteRequest from "../model/RouteRequest.ts"
 import { CurrentStrategy, type Strategy } from "../model/Strategy.ts"
 import type { ClientOf, IdOf, TargetSpec } from "../model/Target.ts"
 import { CurrentTelemetry, type Telemetry } from "../model/Telemetry.ts"
 import * as RetryPolicy from "../policies/RetryPolicy.ts"
 import * as Gates from "../state/Gates.ts"
+import type { Attempt } from "./internal/Attempt.ts"
+import { interrupt, start } from "./internal/AttemptLoop.ts"
+import { Call } from "./internal/Call.ts"
+import type { Core } from "./internal/Core.ts"
+import * as Make from "./internal/Make.ts"
 import * as RoutedModel from "./RoutedModel.ts"
-import * as Router from "./Router.ts"
+import type * as Router from "./Router.ts"
 
 export interface CreateOptions<Specs extends ReadonlyArray<TargetSpec>> extends Router.Options<Specs> {
   /** E.g. `WeightedLeastConnections.make()` of `@spillway/strategies`. */
@@ -38,14 +44,11 @@ export interface CallOptions extends RouteRequest.Options {
 }
 
 export interface PromiseRouter<in out Id extends string, out C> {
-  /** Runs `call` on the picked target. Rejects with the call's own error, with `RouteError`, or with the signal's reason. */
-  readonly route: <A>(
-    call: (attempt: Router.Attempt<Id, C>, signal: AbortSignal) => Promise<A>,
-    options?: CallOptions
-  ) => Promise<A>
+  /** Runs `call` on the picked target; hand `attempt.signal` to what you start. Rejects with the call's own error, with `RouteError`, or with the signal's reason. */
+  readonly route: <A>(call: (attempt: Router.Attempt<Id, C>) => Promise<A>, options?: CallOptions) => Promise<A>
   /** The same for streams; leaving the loop early ends the provider's stream. */
   readonly stream: <A>(
-    call: (attempt: Router.Attempt<Id, C>, signal: AbortSignal) => AsyncIterable<A>,
+    call: (attempt: Router.Attempt<Id, C>) => AsyncIterable<A>,
     options?: CallOptions & Router.StreamOptions<A>
   ) => AsyncIterable<A>
   readonly explain: (options?: RouteRequest.Options) => Decision<Id>
@@ -79,29 +82,14 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
     Context.add(CurrentTelemetry, options.telemetry),
     Context.add(Scope.Scope, scope)
   )
-  return fromRouter(Effect.runSyncWith(services)(Router.make(options)), scope)
-}
-
-const fromRouter = <Id extends string, C>(router: Router.Router<Id, C>, scope: Scope.Closeable): PromiseRouter<Id, C> => {
+  const core = Effect.runSyncWith(services)(Make.core<IdOf<Specs>, ClientOf<Specs>>(options))
+  const router = Make.router(core)
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   return {
     router,
-    route: (call, options) =>
-      run(
-        router.route(options, (attempt) =>
-          Effect.tryPromise({ try: (signal) => call(attempt, signal), catch: (error) => error })
-        ),
-        options?.signal
-      ),
+    route: (call, options) => route(core, call, options),
     stream: (call, options) => {
-      const stream = router.stream(
-        options,
-        (attempt) =>
-          Stream.unwrap(
-            Effect.map(abortedAtEnd, (signal) => Stream.fromAsyncIterable(call(attempt, signal), (error) => error))
-          ),
-        options
-      )
+      const stream = router.stream(options, (attempt) => fromIterable(attempt, call), options)
       const signal = options?.signal
       return Stream.toAsyncIterable(signal === undefined ? stream : Stream.interruptWhen(stream, aborted(signal)))
     },
@@ -119,25 +107,89 @@ const fromRouter = <Id extends string, C>(router: Router.Router<Id, C>, scope: S
   }
 }
 
-const run = <A>(effect: Effect.Effect<A, unknown>, signal: AbortSignal | undefined): Promise<A> => {
-  if (signal === undefined) return Effect.runPromise(effect)
-  if (signal.aborted) return Promise.reject(signal.reason)
-  return Effect.runPromiseExit(effect, { signal }).then((exit) => {
-    if (Exit.isSuccess(exit)) return exit.value
-    throw signal.aborted && Cause.hasInterrupts(exit.cause) ? signal.reason : Cause.squash(exit.cause)
+/** One call without a fiber of its own around it: the attempt's fiber is enough. */
+const route = <Id extends string, C, A>(
+  core: Core<Id, C>,
+  run: (attempt: Router.Attempt<Id, C>) => Promise<A>,
+  options: CallOptions | undefined
+): Promise<A> => {
+  const signal = options?.signal
+  if (signal?.aborted === true) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    const call = new Call(core, RouteRequest.from(options), Context.empty(), false)
+    const abort = () => Effect.runFork(interrupt(call))
+    const perform = {
+      run: (attempt: Attempt<Id, C>) => fromPromise(attempt, run),
+      clock: "Attempt",
+      stays: false
+    } as const
+    start(call, perform, (exit) => {
+      signal?.removeEventListener("abort", abort)
+      if (Exit.isSuccess(exit)) resolve(exit.value)
+      else reject(call.cancelled ? signal?.reason : Cause.squash(exit.cause))
+    })
+    if (signal !== undefined && !call.ended) signal.addEventListener("abort", abort, { once: true })
   })
 }
 
-/** A signal that fires when the scope closes: the attempt is over, whatever its iterator is waiting for. */
-const abortedAtEnd = Effect.acquireRelease(
-  Effect.sync(() => new AbortController()),
-  (controller) => Effect.sync(() => controller.abort())
-).pipe(Effect.map((controller) => controller.signal))
+/** Rejections stay what they are: the classifier sees them, and the caller gets them. */
+const fromPromise = <Id extends string, C, A>(
+  attempt: Attempt<Id, C>,
+  run: (attempt: Router.Attempt<Id, C>) => Promise<A>
+) =>
+  Effect.callback<A, unknown>((resume) => {
+    const started = attempt.observer?.run === undefined ? run(attempt) : attempt.observer.run(() => run(attempt))
+    started.then(
+      (answer) => resume(Exit.succeed(answer)),
+      (error) => resume(Exit.fail(error))
+    )
+  })
+
+/** Parts of an async iterable. At its end, wanted or not, the attempt's signal fires first and the iterator is returned. */
+const fromIterable = <Id extends string, C, A>(
+  attempt: Router.Attempt<Id, C>,
+  call: (attempt: Router.Attempt<Id, C>) => AsyncIterable<A>
+): Stream.Stream<A, unknown> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_upstream, scope: Scope.Scope) =>
+      Effect.suspend(() => {
+        const iterator = call(attempt)[Symbol.asyncIterator]()
+        let pending = false
+        let over = false
+        const pull = Effect.callback<readonly [A], unknown>((resume) => {
+          pending = true
+          iterator.next().then(
+            (result) => {
+              pending = false
+              over = result.done === true
+              resume(over ? Exit.failCause(doneCause) : Exit.succeed([result.value]))
+            },
+            (error) => {
+              pending = false
+              over = true
+              resume(Exit.fail(error))
+            }
+          )
+        })
+        const close = Effect.suspend(() => {
+          ;(attempt as Attempt<Id, C>).abort()
+          if (over || iterator.return === undefined) return Effect.void
+          const returned = Promise.resolve(iterator.return()).then(ignore, ignore)
+          // An iterator that is still waiting for a part may never hear of it.
+          return pending ? Effect.void : Effect.promise(() => returned)
+        })
+        return Effect.as(Scope.addFinalizer(scope, close), pull)
+      })
+    )
+  )
+
+const ignore = () => {}
+const doneCause = Cause.fail(Cause.Done())
 
 /** Fails with the signal's reason once it fires. */
 const aborted = (signal: AbortSignal): Effect.Effect<never, unknown> =>
   Effect.callback((resume) => {
-    const fire = () => resume(Effect.fail(signal.reason))
+    const fire = () => resume(Exit.fail(signal.reason))
     if (signal.aborted) return fire()
     signal.addEventListener("abort", fire, { once: true })
     return Effect.sync(() => signal.removeEventListener("abort", fire))

@@ -3,6 +3,13 @@
  *
  * For load, not for tripping: divided into a load twice (`latency / successRate²`) it keeps traffic away from a target that
  * fails fast and therefore looks idle, and the drift lets it be tried again without a timer.
+ *
+ * Weight and τ were chosen by simulation (a smaller one is in the tests): 20 calls/s, two good targets (lognormal, median
+ * 1 s), one failing in 5 ms, divided twice into attempts in flight. Its share of the traffic, least loaded / two choices:
+ * weight 0.1, τ 30 s: 4.4 / 4.6 %. **0.2, 30 s: 2.3 / 2.4 %.** 0.2, 15 s: 4.3 / 4.4 %. 0.3, 30 s: 1.5 / 1.6 %, but then one
+ * failure in a row of successes doubles a healthy target's load; with 0.2 it costs half as much again.
+ * A latency must have a floor while a target fails: divided into the 5 ms themselves, it still drew 40 % and more.
+ * Source: the failure weighting is ours; the average is Finagle's success-rate accrual turned towards 1 by time.
  */
 import type * as Duration from "effect/Duration"
 import type { Millis } from "../model/Gate.ts"

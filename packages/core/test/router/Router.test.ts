@@ -14,7 +14,9 @@ describe("Router.route", () => {
   it.effect("answers from the target the strategy picks, and hands over its client", () =>
     Effect.gen(function* () {
       const routed = yield* router(["a", "b"])
-      const answer = yield* routed.route(undefined, (attempt) => Effect.succeed(`${attempt.target.id}: ${attempt.client}`))
+      const answer = yield* routed.route(undefined, (attempt) =>
+        Effect.succeed(`${attempt.target.id}: ${attempt.client}`)
+      )
       assert.strictEqual(answer, "a: client of a")
       assert.strictEqual(yield* inFlight(routed), 0)
     })
@@ -75,7 +77,13 @@ describe("Router.route", () => {
       const before = (yield* routed.status).targets.map((target) => target.attempts)
       for (let i = 0; i < 10; i++) assert.strictEqual(yield* routed.route({}, call), "b")
       const after = (yield* routed.status).targets.map((target) => target.attempts)
-      assert.deepStrictEqual([before, after], [[1, 1], [1, 11]])
+      assert.deepStrictEqual(
+        [before, after],
+        [
+          [1, 1],
+          [1, 11]
+        ]
+      )
       assert.strictEqual((yield* routed.explain()).candidates[0]?.excluded, "CoolingDown")
       yield* TestClock.adjust("30 seconds")
       assert.strictEqual(yield* routed.route({}, (attempt) => Effect.succeed(attempt.target.id)), "a")
@@ -87,7 +95,9 @@ describe("Router.route", () => {
       const routed = yield* router(["a"])
       let asked = 0
       const fiber = yield* Effect.forkChild(
-        routed.route({ deadline: "1 minute" }, () => (asked++ === 0 ? Effect.fail(rateLimited(20)) : Effect.succeed("ok"))),
+        routed.route({ deadline: "1 minute" }, () =>
+          asked++ === 0 ? Effect.fail(rateLimited(20)) : Effect.succeed("ok")
+        ),
         { startImmediately: true }
       )
       yield* TestClock.adjust("19 seconds")
@@ -128,7 +138,11 @@ describe("Router.route", () => {
       const answer = yield* inVirtualTime(
         routed.route({}, (attempt) => {
           seen.push(attempt.target.id)
-          return attempt.target.id === "a" ? Effect.never : seen.length < 3 ? Effect.fail(overloaded) : Effect.succeed("ok")
+          return attempt.target.id === "a"
+            ? Effect.never
+            : seen.length < 3
+              ? Effect.fail(overloaded)
+              : Effect.succeed("ok")
         })
       )
       assert.strictEqual(answer, "ok")
@@ -181,7 +195,11 @@ describe("Router.route", () => {
       assert.strictEqual(record?.degraded, true)
       assert.deepStrictEqual(
         record?.attempts.map((attempt) => [attempt.target, attempt.outcome, attempt.errorType]),
-        [["a", "failed", "Overloaded"], ["b", "failed", "Overloaded"], ["spare", "won", undefined]]
+        [
+          ["a", "failed", "Overloaded"],
+          ["b", "failed", "Overloaded"],
+          ["spare", "won", undefined]
+        ]
       )
     })
   )
@@ -191,7 +209,8 @@ describe("Router.route", () => {
       const routed = yield* router(["a", "b"], {}, { retry: { budget: { ratio: 0, minPerSecond: 0.1 } } })
       const call = () => routed.route({}, () => Effect.fail(overloaded))
       const tags: Array<string> = []
-      for (let i = 0; i < 4; i++) tags.push(reasonOf(yield* inVirtualTime(Effect.exit(call()), "1 second"))?._tag ?? "?")
+      for (let i = 0; i < 4; i++)
+        tags.push(reasonOf(yield* inVirtualTime(Effect.exit(call()), "1 second"))?._tag ?? "?")
       assert.strictEqual(tags.filter((tag) => tag === "RetryBudgetExhausted").length >= 3, true)
     })
   )
@@ -227,7 +246,10 @@ describe("Router.route", () => {
     Effect.gen(function* () {
       const routed = yield* router(["a", "b"])
       const gate = yield* Deferred.make<string>()
-      const running = yield* Effect.forkChild(routed.route({}, () => Deferred.await(gate)), { startImmediately: true })
+      const running = yield* Effect.forkChild(
+        routed.route({}, () => Deferred.await(gate)),
+        { startImmediately: true }
+      )
       const draining = yield* Effect.forkChild(routed.drain("a"), { startImmediately: true })
       assert.strictEqual(yield* routed.route({}, (attempt) => Effect.succeed(attempt.target.id)), "b")
       assert.isUndefined(draining.pollUnsafe())

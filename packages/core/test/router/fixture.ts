@@ -1,7 +1,7 @@
 /** Routers of plain clients for tests. A client is a number of attempts it has seen; what an attempt does, the test says. */
 import { Classifier, Defaults, Router, Strategy, type Target } from "@spillway/core"
-import { AiError } from "effect/ai"
 import { Duration, Effect, Fiber, Layer } from "effect"
+import { AiError } from "effect/ai"
 import { TestClock } from "effect/testing"
 
 /** Picks the first eligible candidate in order: a test says which one that is. */

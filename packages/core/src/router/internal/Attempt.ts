@@ -22,6 +22,7 @@ export class Attempt<Id extends string, C> extends Deadline {
   readonly #permit: Chain.ChainPermit
   readonly #core: Core<Id, C>
   #settled = false
+  #controller: AbortController | undefined = undefined
   #clock: AttemptTimeout["clock"] = "Attempt"
   #limit: Millis = 0
 
@@ -64,10 +65,20 @@ export class Attempt<Id extends string, C> extends Deadline {
   }
 
   /** Starts `clock` anew; `Infinity` stops it. */
-  arm(clock: AttemptTimeout["clock"], ms: Millis): void {
+  arm(clock: AttemptTimeout["clock"], ms: Millis, now: Millis): void {
     this.#clock = clock
     this.#limit = ms
-    this.#core.deadlines.set(this, ms, this.#core.now())
+    this.#core.deadlines.set(this, ms, now)
+  }
+
+  /** Fires when the attempt is over without its answer. Made when first asked for. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+
+  abort(): void {
+    this.#controller?.abort()
   }
 
   disarm(): void {
@@ -85,10 +96,17 @@ export class Attempt<Id extends string, C> extends Deadline {
   }
 
   /** Gives everything back. `errorType` is `undefined` unless the attempt failed. */
-  settle(result: AttemptRecord["outcome"], outcome: Outcome, errorType: string | undefined, now: Millis, callStart: Millis): AttemptRecord<Id> | undefined {
+  settle(
+    result: AttemptRecord["outcome"],
+    outcome: Outcome,
+    errorType: string | undefined,
+    now: Millis,
+    callStart: Millis
+  ): AttemptRecord<Id> | undefined {
     if (this.#settled) return undefined
     this.#settled = true
     this.disarm()
+    if (result !== "won") this.abort()
     const core = this.#core
     const ms = now - this.startedAt
     const firstContentMs = this.firstContentAt === undefined ? undefined : this.firstContentAt - this.startedAt

@@ -5,12 +5,12 @@
  * included.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Clock from "effect/Clock"
 import { AttemptTimeout, type Classification, Truncated } from "../../model/Classifier.ts"
 import type { Millis } from "../../model/Gate.ts"
 import { failure, ignored, type Outcome, success } from "../../model/Outcome.ts"
@@ -31,7 +31,8 @@ export interface Perform<Id extends string, C, A, E, R> {
   readonly committed?: number
 }
 
-type Resume<A, E> = (effect: Effect.Effect<A, E | RouteError.RouteError>) => void
+/** Told the end of the loop, once. */
+export type Resume<A, E> = (exit: Exit.Exit<A, E | RouteError.RouteError>) => void
 
 /** Runs attempts until one succeeds or the call is over. */
 export const attemptLoop = <Id extends string, C, A, E, R>(
@@ -39,9 +40,16 @@ export const attemptLoop = <Id extends string, C, A, E, R>(
   perform: Perform<Id, C, A, E, R>
 ): Effect.Effect<A, E | RouteError.RouteError, R> =>
   Effect.callback<A, E | RouteError.RouteError, R>((resume) => {
-    next(call, perform, resume)
+    start(call, perform, resume)
     return call.ended ? undefined : interrupt(call)
   })
+
+/** The same without a fiber around it: for code that has none. */
+export const start = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  perform: Perform<Id, C, A, E, R>,
+  resume: Resume<A, E>
+): void => next(call, perform, resume, call.startedAt)
 
 /** An attempt that had begun to answer broke: what follows is decided as after any failure. */
 export const attemptLoopAfter = <Id extends string, C, A, E, R>(
@@ -56,7 +64,7 @@ export const attemptLoopAfter = <Id extends string, C, A, E, R>(
   })
 
 /** The caller was interrupted: end what runs, and wait until it has given back what it took. */
-const interrupt = <Id extends string, C>(call: Call<Id, C>): Effect.Effect<void> =>
+export const interrupt = <Id extends string, C>(call: Call<Id, C>): Effect.Effect<void> =>
   Effect.suspend(() => {
     call.cancelled = true
     const fiber = call.fiber
@@ -65,8 +73,12 @@ const interrupt = <Id extends string, C>(call: Call<Id, C>): Effect.Effect<void>
     return Effect.asVoid(Fiber.await(fiber))
   })
 
-const next = <Id extends string, C, A, E, R>(call: Call<Id, C>, perform: Perform<Id, C, A, E, R>, resume: Resume<A, E>): void => {
-  const now = call.core.now()
+const next = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  perform: Perform<Id, C, A, E, R>,
+  resume: Resume<A, E>,
+  now: Millis
+): void => {
   if (now >= call.deadlineAt) return stop(call, resume, deadlineExceeded(call), undefined, now)
   const attempt = call.begin(now)
   if (attempt === undefined) return wait(call, perform, resume, now)
@@ -78,12 +90,16 @@ const next = <Id extends string, C, A, E, R>(call: Call<Id, C>, perform: Perform
   const limit = perform.clock === "Attempt" ? call.core.timeouts.attemptMs : call.core.timeouts.firstContentMs
   // The call's deadline stands above an attempt's clock that could not run out before it.
   if (limit < call.request.deadlineMs && attempt.firstContentAt === undefined) {
-    attempt.arm(perform.clock, limit)
+    attempt.arm(perform.clock, limit, now)
   }
   fiber.addObserver((exit) => ended(call, perform, resume, attempt, exit))
 }
 
-const fork = <Id extends string, C, A, E, R>(call: Call<Id, C>, attempt: Attempt<Id, C>, perform: Perform<Id, C, A, E, R>) => {
+const fork = <Id extends string, C, A, E, R>(
+  call: Call<Id, C>,
+  attempt: Attempt<Id, C>,
+  perform: Perform<Id, C, A, E, R>
+) => {
   const observed = attempt.observer?.context
   const context = observed === undefined ? call.context : Context.merge(call.context, observed)
   let effect: Effect.Effect<A, E>
@@ -127,7 +143,7 @@ const failed = <Id extends string, C, A, E, R>(
   if (call.cancelled || (interrupted && attempt.timeout === undefined && !call.deadlineHit)) {
     call.keep(attempt.cancel(now, call.startedAt))
     call.end("cancelled", undefined, undefined, now)
-    return resume(Effect.failCause(cause))
+    return resume(Exit.failCause(cause))
   }
   if (call.deadlineHit) {
     call.keep(attempt.settle("failed", atDeadline(call, attempt, now), "DeadlineExceeded", now, call.startedAt))
@@ -139,7 +155,7 @@ const failed = <Id extends string, C, A, E, R>(
   call.keep(attempt.settle("failed", verdict.outcome, verdict.errorType, now, call.startedAt))
   if (!verdict.sameTarget && !verdict.otherTarget && !isOurs(error)) {
     call.end("error", verdict.errorType, undefined, now)
-    return resume(Effect.failCause(cause))
+    return resume(Exit.failCause(cause))
   }
   call.last = error
   call.lastWasRateLimit = verdict.outcome._tag === "RateLimited"
@@ -148,8 +164,14 @@ const failed = <Id extends string, C, A, E, R>(
     return stop(call, resume, broken, undefined, now)
   }
   const { maxAttempts, budget } = call.core.retry
-  if (call.attempts >= maxAttempts || isOurs(error) && !verdict.sameTarget && !verdict.otherTarget) {
-    return stop(call, resume, new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts }), undefined, now)
+  if (call.attempts >= maxAttempts || (isOurs(error) && !verdict.sameTarget && !verdict.otherTarget)) {
+    return stop(
+      call,
+      resume,
+      new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts }),
+      undefined,
+      now
+    )
   }
   // A rate limit was refused unread; anything else may have been carried out.
   if (!call.request.idempotent && !call.lastWasRateLimit) {
@@ -158,7 +180,7 @@ const failed = <Id extends string, C, A, E, R>(
   // Charged when the call decides to go on, so that calls in back-off count.
   if (!budget.tryWithdraw(now)) return stop(call, resume, new RouteError.RetryBudgetExhausted({}), undefined, now)
   remember(call, attempt, verdict)
-  next(call, perform, resume)
+  next(call, perform, resume, now)
 }
 
 const remember = <Id extends string, C>(call: Call<Id, C>, attempt: Attempt<Id, C>, verdict: Classification): void => {
@@ -216,11 +238,11 @@ const wait = <Id extends string, C, A, E, R>(
     if (mayQueue) call.queuedMs += at - now
     if (call.cancelled) {
       call.end("cancelled", undefined, undefined, at)
-      return resume(Effect.interrupt)
+      return resume(Exit.interrupt())
     }
     if (call.deadlineHit) return stop(call, resume, deadlineExceeded(call), undefined, at)
     call.tried = undefined
-    next(call, perform, resume)
+    next(call, perform, resume, at)
   })
 }
 
@@ -233,7 +255,7 @@ const stop = <Id extends string, C, A, E>(
 ): void => {
   const error = call.error(reason, retryAt, now)
   call.end("error", reason._tag, undefined, now)
-  resume(Effect.fail(error))
+  resume(Exit.fail(error))
 }
 
 const deadlineExceeded = <Id extends string, C>(call: Call<Id, C>) =>

@@ -82,7 +82,8 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   begin(now: Millis): Attempt<Id, C> | undefined {
     const picked = this.core.pick(this, now)
     if (picked === undefined) return undefined
-    const reason: AttemptReason = this.attempts === 0 ? "primary" : this.barred?.includes(picked.state) || this.waits > 0 ? "retry" : "failover"
+    const reason: AttemptReason =
+      this.attempts === 0 ? "primary" : this.barred?.includes(picked.state) || this.waits > 0 ? "retry" : "failover"
     if (this.attempts === 0) this.core.retry.budget.deposit(now)
     const attempt = new Attempt(this.core, picked.state, picked.permit, this.attempts++, reason, now)
     if (this.observer !== undefined) {
@@ -98,7 +99,12 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   }
 
   /** The end of the call; `served` is the attempt that gave the answer. */
-  end(outcome: DecisionRecord["outcome"], errorType: string | undefined, served: Attempt<Id, C> | undefined, now: Millis): void {
+  end(
+    outcome: DecisionRecord["outcome"],
+    errorType: string | undefined,
+    served: Attempt<Id, C> | undefined,
+    now: Millis
+  ): void {
     if (this.ended) return
     this.ended = true
     this.core.deadlines.clear(this)

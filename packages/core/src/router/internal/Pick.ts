@@ -37,7 +37,8 @@ export const excluded = <Id extends string, C>(
     return { reason: "Tried", retryAt: undefined, final: true }
   }
   const verdict = state.verdict(now, request.cost)
-  if (verdict !== undefined) return { reason: verdict.reason, retryAt: verdict.retryAt, final: state.control !== "open" }
+  if (verdict !== undefined)
+    return { reason: verdict.reason, retryAt: verdict.retryAt, final: state.control !== "open" }
   return history.tried?.includes(state) === true ? { reason: "Tried", retryAt: now, final: false } : undefined
 }
 
@@ -49,7 +50,8 @@ export const make = <Id extends string, C>(core: Pick<Core<Id, C>, "tiers" | "rn
   let refused: TargetState<Id, C> | undefined
   const eligible = (candidate: Candidate): boolean => {
     const state = candidate as TargetState<Id, C>
-    if (state === refused || history.tried?.includes(state) === true || history.barred?.includes(state) === true) return false
+    if (state === refused || history.tried?.includes(state) === true || history.barred?.includes(state) === true)
+      return false
     if (history.only !== undefined && history.only !== state) return false
     if (request.needs !== undefined && violated(request.needs, state.target) !== undefined) return false
     return state.verdict(at, request.cost) === undefined

@@ -44,7 +44,11 @@ export const streamPath = <Id extends string, C, A, E, R>(
       Effect.withFiber((fiber) => {
         // What the streams need is in the caller's context, which the compiler saw in the signature above.
         const call = new Call(core, request, fiber.context, true)
-        const session = new Session<Id, C, A, E>(call, open as (attempt: Attempt<Id, C>) => Stream.Stream<A, E>, options)
+        const session = new Session<Id, C, A, E>(
+          call,
+          open as (attempt: Attempt<Id, C>) => Stream.Stream<A, E>,
+          options
+        )
         return Effect.as(
           Scope.addFinalizerExit(scope, () => session.close()),
           session.pull
@@ -85,7 +89,9 @@ class Session<Id extends string, C, A, E> {
     this.pull = Effect.suspend((): PartsPull<A, E | RouteError> => {
       const opened = this.#opened
       if (opened === undefined) {
-        return this.#call.ended ? Cause.done() : Effect.flatMap(attemptLoop(this.#call, this.#perform), (opened) => this.#handOver(opened))
+        return this.#call.ended
+          ? Cause.done()
+          : Effect.flatMap(attemptLoop(this.#call, this.#perform), (opened) => this.#handOver(opened))
       }
       return opened.exhausted ? this.#complete(opened) : this.#more(opened)
     })
@@ -141,16 +147,17 @@ class Session<Id extends string, C, A, E> {
   #take(opened: Opened<Id, C, A, E>, parts: ReadonlyArray<A>): boolean {
     const { isContent, isEnd } = this.#options
     const { attempt } = opened
+    const { core } = this.#call
     for (const part of parts) {
       opened.held.push(part)
       if (attempt.firstContentAt === undefined && (isContent === undefined || isContent(part))) {
-        attempt.firstContent(this.#call.core.now())
+        attempt.firstContent(core.now())
       }
       if (isEnd?.(part) === true) opened.sawEnd = true
     }
     if (attempt.firstContentAt === undefined) return false
     // `buffered` reads on in the attempt's own fiber: from now on the idle clock watches it.
-    if (this.#options.onBreak?._tag === "Buffered") attempt.arm("Idle", this.#call.core.timeouts.idleMs)
+    if (this.#options.onBreak?._tag === "Buffered") attempt.arm("Idle", core.timeouts.idleMs, core.now())
     return true
   }
 
@@ -183,7 +190,7 @@ class Session<Id extends string, C, A, E> {
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return resume(Effect.succeed(exit))
       call.fiber = attempt.fiber = fiber
-      attempt.arm("Idle", call.core.timeouts.idleMs)
+      attempt.arm("Idle", call.core.timeouts.idleMs, call.core.now())
       fiber.addObserver((exit) => {
         call.fiber = attempt.fiber = undefined
         attempt.disarm()
@@ -213,7 +220,9 @@ class Session<Id extends string, C, A, E> {
         return Effect.flatMap(attemptLoopAfter(call, given, attempt, cause), (again) => this.#handOver(again))
       }
       const marker = policy.marker({ target: attempt.target.id, parts: opened.parts })
-      return Effect.flatMap(attemptLoopAfter(call, this.#perform, attempt, cause), (again) => this.#handOver(again, marker))
+      return Effect.flatMap(attemptLoopAfter(call, this.#perform, attempt, cause), (again) =>
+        this.#handOver(again, marker)
+      )
     })
   }
 
