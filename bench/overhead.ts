@@ -1,0 +1,133 @@
+/**
+ * What does one routed unary call cost on top of the call itself? Weighted pick, rate limit, bulkhead, breaker, cooldown,
+ * retry, retry budget and deadline, without a telemetry SDK; beside it the same call through `cockatiel` (retry, breaker,
+ * bulkhead, timeout) and through `ExecutionPlan` of Effect.
+ */
+import { createRouter, type Target } from "@spillway/core"
+import { SmoothWeightedRoundRobin } from "@spillway/strategies"
+import * as cockatiel from "cockatiel"
+import { Context, Effect, ExecutionPlan, Layer } from "effect"
+import { type Case, type Measured, measure } from "./Measure.ts"
+import { atMost, type Report, type Row } from "./Report.ts"
+
+const answer = async (): Promise<number> => 42
+const answerEffect = Effect.promise(answer)
+
+const targets = (n: number) =>
+  [5, 3, 2].slice(0, n).map((weight, i) => ({
+    id: `t${i}`,
+    client: answer,
+    weight,
+    // A limit that is looked at and never reached.
+    limits: { requestsPerMinute: 1e12, burst: 1e9 }
+  })) satisfies ReadonlyArray<Target.TargetSpec>
+
+const router = (n: number) => createRouter({ targets: targets(n), strategy: SmoothWeightedRoundRobin.make() })
+
+const awaited = (name: string, call: () => Promise<unknown>): Case => ({
+  name,
+  run: async (n) => {
+    for (let i = 0; i < n; i++) await call()
+  }
+})
+
+/** Calls one after another in one fiber, as Effect code would make them. */
+const inFiber = (name: string, call: Effect.Effect<unknown, unknown>): Case => ({
+  name,
+  run: (n) =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        for (let i = 0; i < n; i++) yield* call
+      })
+    )
+})
+
+const policy = () =>
+  cockatiel.wrap(
+    cockatiel.retry(cockatiel.handleAll, { maxAttempts: 2, backoff: new cockatiel.ExponentialBackoff() }),
+    cockatiel.circuitBreaker(cockatiel.handleAll, {
+      halfOpenAfter: 5000,
+      breaker: new cockatiel.SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 2 })
+    }),
+    cockatiel.bulkhead(100),
+    cockatiel.timeout(120_000, cockatiel.TimeoutStrategy.Cooperative)
+  )
+
+/** Cockatiel has no targets: one policy each, and the weighted choice is the application's. */
+const withCockatiel = (n: number) => {
+  const policies = targets(n).map(() => policy())
+  const wheel = [0, 1, 2, 0, 0, 1, 0, 2, 1, 0].map((i) => policies[i % n])
+  let turn = 0
+  return () => wheel[turn++ % wheel.length]?.execute(answer) ?? Promise.reject(new Error("no policy"))
+}
+
+class Client extends Context.Service<Client, () => Promise<number>>()("bench/Client") {}
+
+const plan = ExecutionPlan.make(
+  { provide: Layer.succeed(Client, answer), attempts: 3 },
+  { provide: Layer.succeed(Client, answer) },
+  { provide: Layer.succeed(Client, answer) }
+)
+
+export const overhead = async (progress: (done: number, of: number) => void): Promise<Report> => {
+  const one = router(1)
+  const three = router(3)
+  const cases: ReadonlyArray<Case> = [
+    awaited("bare", answer),
+    awaited("spillway, 1 target", () => one.route(answer)),
+    awaited("spillway, 3 targets", () => three.route(answer)),
+    awaited("cockatiel, 1 policy", withCockatiel(1)),
+    awaited("cockatiel, 3 policies", withCockatiel(3)),
+    inFiber("bare in a fiber", answerEffect),
+    inFiber(
+      "spillway in a fiber, 3 targets",
+      Effect.suspend(() => three.router.route(undefined, () => answerEffect))
+    ),
+    inFiber(
+      "ExecutionPlan in a fiber, 3 steps",
+      Client.use((client) => Effect.promise(client)).pipe(Effect.withExecutionPlan(plan))
+    )
+  ]
+  const measured = await measure(cases, { progress })
+  await Promise.all([one.close(), three.close()])
+  const of = (name: string) => measured.find((entry) => entry.name === name) ?? fail(name)
+  const bare = of("bare")
+  const inAFiber = of("bare in a fiber")
+  const baseline = (entry: Measured) => (entry.name.includes("in a fiber") ? inAFiber : bare)
+  const rows = measured.flatMap(
+    (entry): ReadonlyArray<Row> => [
+      {
+        case: entry.name,
+        metric: "cpu",
+        value: entry.micros,
+        unit: "µs/call",
+        ratio: entry.micros / baseline(entry).micros
+      },
+      { case: entry.name, metric: "allocated", value: entry.bytes, unit: "B/call", ratio: null }
+    ]
+  )
+  const routed = of("spillway, 3 targets")
+  return {
+    name: "overhead",
+    node: process.versions.node,
+    rows,
+    goals: [
+      atMost("routed call, times the bare awaited call", routed.micros / bare.micros, 40),
+      atMost(
+        "routed call in a fiber, times the bare awaited call",
+        of("spillway in a fiber, 3 targets").micros / bare.micros,
+        40
+      ),
+      atMost("bytes allocated per routed call", routed.bytes, 6000),
+      atMost(
+        "routed call, share of cockatiel with three targets",
+        routed.micros / of("cockatiel, 3 policies").micros,
+        1 / 3
+      )
+    ]
+  }
+}
+
+const fail = (name: string): never => {
+  throw new Error(`No case named ${name}`)
+}
