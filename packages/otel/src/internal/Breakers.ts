@@ -1,0 +1,33 @@
+/**
+ * The last known state of each target's breaker, for a gauge that is read when somebody collects. It is kept here and not
+ * in the SDK, so an SDK that is registered after a breaker opened still shows it open.
+ */
+import type { GateEvent } from "@spillway/core/Gate"
+
+export type State = "closed" | "open" | "half_open"
+export const states: ReadonlyArray<State> = ["closed", "open", "half_open"]
+
+const byEvent: ReadonlyMap<string, State> = new Map([
+  ["BreakerOpened", "open"],
+  ["BreakerHalfOpened", "half_open"],
+  ["BreakerClosed", "closed"]
+])
+
+export interface Breakers {
+  /** `target` is a label, so that only so many are kept. Answers the new state, or `undefined` when the event is not a breaker's. */
+  readonly moved: (target: string, event: GateEvent) => State | undefined
+  /** `closed` until something else is heard. */
+  readonly state: (target: string) => State
+}
+
+export const make = (): Breakers => {
+  const known = new Map<string, State>()
+  return {
+    moved: (target, event) => {
+      const state = byEvent.get(event._tag)
+      if (state !== undefined) known.set(target, state)
+      return state
+    },
+    state: (target) => known.get(target) ?? "closed"
+  }
+}

@@ -1,0 +1,56 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Strategy } from "@spillway/core/Strategy"
+import { CurrentStrategy } from "@spillway/core/Strategy"
+import { StrategyLaws } from "@spillway/core/testing"
+import { Effect, type Layer } from "effect"
+import fc from "fast-check"
+import * as InFlight from "../src/loads/InFlight.ts"
+import * as PeakEwma from "../src/loads/PeakEwma.ts"
+import * as PowerOfTwo from "../src/PowerOfTwo.ts"
+import * as SmoothWeightedRoundRobin from "../src/SmoothWeightedRoundRobin.ts"
+import * as WeightedLeastConnections from "../src/WeightedLeastConnections.ts"
+
+const strategies: Readonly<Record<string, Strategy>> = {
+  "smooth weighted round robin": SmoothWeightedRoundRobin.make(),
+  "smooth weighted round robin from the first target": SmoothWeightedRoundRobin.make({ randomStart: false }),
+  "weighted least connections": WeightedLeastConnections.make(),
+  "weighted least connections to the letter": WeightedLeastConnections.make({
+    failureWeighting: false,
+    randomStart: false
+  }),
+  "power of two by latency": PowerOfTwo.make(),
+  "power of two by first content": PowerOfTwo.make({ load: PeakEwma.make({ measure: "timeToFirstContent" }) }),
+  "power of two by attempts in flight": PowerOfTwo.make({ load: InFlight.load })
+}
+
+for (const [name, strategy] of Object.entries(strategies)) {
+  describe(`the laws of every strategy: ${name}`, () => {
+    for (const law of StrategyLaws.laws) {
+      it(law.name, () => {
+        fc.assert(
+          fc.property(fc.integer(), fc.integer({ min: 1, max: 12 }), (seed, targets) =>
+            law.check(strategy, { seed, targets, picks: 60 })
+          ),
+          { numRuns: 60 }
+        )
+      })
+    }
+  })
+}
+
+describe("layer", () => {
+  const layers: ReadonlyArray<readonly [Layer.Layer<CurrentStrategy>, string]> = [
+    [SmoothWeightedRoundRobin.layer(), "smooth-wrr"],
+    [WeightedLeastConnections.layer(), "weighted-least-connections"],
+    [PowerOfTwo.layer(), "p2c-peak-ewma"],
+    [PowerOfTwo.layer({ load: InFlight.load }), "p2c"],
+    [PowerOfTwo.layer({ load: InFlight.load, name: "p2c-in-flight" }), "p2c-in-flight"]
+  ]
+  for (const [layer, name] of layers) {
+    it.effect(`makes ${name} the strategy of an application`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* CurrentStrategy).name, name)
+      }).pipe(Effect.provide(layer))
+    )
+  }
+})
