@@ -38,7 +38,7 @@ const barrel = (folder, modules) => {
   const header = "// Written by scripts/exports.mjs. For applications; nothing inside this package imports it.\n"
   const lines = modules
     .map((path) => line(folder, path))
-    .sort((a, b) => (a.split("from")[1] < b.split("from")[1] ? -1 : 1))
+    .sort((a, b) => (a.split("from")[1].toLowerCase() < b.split("from")[1].toLowerCase() ? -1 : 1))
   write(join(folder, "index.ts"), `${header}${lines.join("\n")}\n`)
 }
 

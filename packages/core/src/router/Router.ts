@@ -8,19 +8,24 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { CurrentClassifier } from "../model/Classifier.ts"
 import type { AttemptFacts, AttemptReason, Decision, DecisionRecord } from "../model/Decision.ts"
+import { InvalidOption } from "../model/InvalidOption.ts"
 import type { RouteError } from "../model/RouteError.ts"
-import type * as RouteRequest from "../model/RouteRequest.ts"
+import * as RouteRequest from "../model/RouteRequest.ts"
 import type { CurrentStrategy } from "../model/Strategy.ts"
 import type * as Target from "../model/Target.ts"
 import type { RetryPolicy } from "../policies/RetryPolicy.ts"
 import type * as Timeouts from "../policies/Timeouts.ts"
 import type { Gates } from "../state/Gates.ts"
-import type * as Explain from "./internal/Explain.ts"
+import type { TargetState } from "../state/TargetState.ts"
+import { attemptLoop } from "./internal/AttemptLoop.ts"
+import { Call } from "./internal/Call.ts"
+import type { Core } from "./internal/Core.ts"
+import * as Explain from "./internal/Explain.ts"
 import * as Make from "./internal/Make.ts"
-import type { StreamOptions } from "./internal/StreamPath.ts"
+import { type StreamOptions, streamPath } from "./internal/StreamPath.ts"
 
 export type { RouterStatus, TargetStatus } from "./internal/Explain.ts"
 export type { StreamOptions } from "./internal/StreamPath.ts"
@@ -96,4 +101,43 @@ export const make = <const Specs extends ReadonlyArray<Target.TargetSpec>>(
   Router<Target.IdOf<Specs>, Target.ClientOf<Specs>>,
   never,
   Scope.Scope | CurrentStrategy | Gates | RetryPolicy | CurrentClassifier
-> => Effect.map(Make.core<Target.IdOf<Specs>, Target.ClientOf<Specs>>(options), Make.router)
+> => Effect.map(Make.core<Target.IdOf<Specs>, Target.ClientOf<Specs>>(options), fromCore)
+
+/** @internal The public face of a core. */
+export const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C> => {
+  const stateOf = (id: Id): TargetState<Id, C> => {
+    const state = core.states.find((state) => state.target.id === id)
+    if (state !== undefined) return state
+    throw new InvalidOption(
+      "Router: target id",
+      `one of ${core.states.map((s) => JSON.stringify(s.target.id)).join(", ")}`,
+      id
+    )
+  }
+  return {
+    route: (options, call) =>
+      Effect.withFiber((fiber) =>
+        attemptLoop(new Call(core, RouteRequest.from(options), fiber.context, false), {
+          run: call,
+          clock: "Attempt",
+          stays: false
+        })
+      ),
+    stream: (options, call, streamOptions = {}) =>
+      Stream.suspend(() => streamPath(core, RouteRequest.from(options), call, streamOptions)),
+    explain: (request) => Effect.sync(() => Explain.explain(core, RouteRequest.from(request))),
+    decisions: core.decisions.stream,
+    status: Effect.sync(() => Explain.status(core)),
+    isolate: (id) =>
+      Effect.sync(() => {
+        stateOf(id).control = "isolated"
+      }),
+    drain: (id) =>
+      Effect.callback((resume) => {
+        const state = stateOf(id)
+        state.control = "draining"
+        state.whenIdle(() => resume(Effect.void))
+      }),
+    restore: (id) => Effect.sync(() => stateOf(id).restore(core.now()))
+  }
+}

@@ -26,7 +26,7 @@ import { Call } from "./internal/Call.ts"
 import type { Core } from "./internal/Core.ts"
 import * as Make from "./internal/Make.ts"
 import * as RoutedModel from "./RoutedModel.ts"
-import type * as Router from "./Router.ts"
+import * as Router from "./Router.ts"
 
 export interface CreateOptions<Specs extends ReadonlyArray<TargetSpec>> extends Router.Options<Specs> {
   /** E.g. `WeightedLeastConnections.make()` of `@spillway/strategies`. */
@@ -83,7 +83,7 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
     Context.add(Scope.Scope, scope)
   )
   const core = Effect.runSyncWith(services)(Make.core<IdOf<Specs>, ClientOf<Specs>>(options))
-  const router = Make.router(core)
+  const router = Router.fromCore(core)
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   return {
     router,

@@ -4,10 +4,12 @@
  */
 import type * as Fiber from "effect/Fiber"
 import type * as Chain from "../../gates/Chain.ts"
+import type { Candidate } from "../../model/Candidate.ts"
 import { AttemptTimeout } from "../../model/Classifier.ts"
 import type { AttemptFacts, AttemptReason, AttemptRecord } from "../../model/Decision.ts"
 import type { Millis } from "../../model/Gate.ts"
 import { ignored, type Outcome } from "../../model/Outcome.ts"
+import type { Picker } from "../../model/Strategy.ts"
 import type { Target } from "../../model/Target.ts"
 import type { AttemptObserver } from "../../model/Telemetry.ts"
 import { Deadline } from "../../state/Deadlines.ts"
@@ -112,7 +114,7 @@ export class Attempt<Id extends string, C> extends Deadline {
     const firstContentMs = this.firstContentAt === undefined ? undefined : this.firstContentAt - this.startedAt
     const events = this.state.settle(this.#permit, outcome, now, ms, firstContentMs)
     if (events.length > 0) core.publish(this.state, events)
-    core.tiers[this.state.target.tier]?.picker.settled?.(this.state, outcome, now)
+    tellStrategy(core.tiers[this.state.target.tier]?.picker, this.state, outcome, now)
     // The answer of a call nobody watches needs no record.
     if (result === "won" && this.observer === undefined && !core.decisions.listening()) return undefined
     const record: AttemptRecord<Id> = {
@@ -133,5 +135,15 @@ export class Attempt<Id extends string, C> extends Deadline {
   /** Given back without a word about the target. */
   cancel(now: Millis, callStart: Millis): AttemptRecord<Id> | undefined {
     return this.settle("cancelled", ignored, undefined, now, callStart)
+  }
+}
+
+/** A strategy that throws here loses what it would have learned, and nothing else. */
+const tellStrategy = (picker: Picker | undefined, candidate: Candidate, outcome: Outcome, now: Millis): void => {
+  if (picker?.settled === undefined) return
+  try {
+    picker.settled(candidate, outcome, now)
+  } catch (error) {
+    console.warn("Spillway: a strategy threw in settled.", error)
   }
 }

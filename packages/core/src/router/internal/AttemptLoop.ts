@@ -80,19 +80,27 @@ const next = <Id extends string, C, A, E, R>(
   now: Millis
 ): void => {
   if (now >= call.deadlineAt) return stop(call, resume, deadlineExceeded(call), undefined, now)
-  const attempt = call.begin(now)
+  let attempt: Attempt<Id, C> | undefined
+  try {
+    attempt = call.begin(now)
+  } catch (error) {
+    // A strategy, a gate or a constraint of the application threw: a bug, and no attempt was made.
+    call.end("error", "Defect", undefined, now)
+    return resume(Exit.die(error))
+  }
   if (attempt === undefined) return wait(call, perform, resume, now)
   const fiber = fork(call, attempt, perform)
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return ended(call, perform, resume, attempt, exit)
-  call.fiber = attempt.fiber = fiber
+  const running = attempt
+  call.fiber = running.fiber = fiber
   call.armDeadline()
   const limit = perform.clock === "Attempt" ? call.core.timeouts.attemptMs : call.core.timeouts.firstContentMs
   // The call's deadline stands above an attempt's clock that could not run out before it.
-  if (limit < call.request.deadlineMs && attempt.firstContentAt === undefined) {
-    attempt.arm(perform.clock, limit, now)
+  if (limit < call.request.deadlineMs && running.firstContentAt === undefined) {
+    running.arm(perform.clock, limit, now)
   }
-  fiber.addObserver((exit) => ended(call, perform, resume, attempt, exit))
+  fiber.addObserver((exit) => ended(call, perform, resume, running, exit))
 }
 
 const fork = <Id extends string, C, A, E, R>(

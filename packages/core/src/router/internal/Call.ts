@@ -11,8 +11,8 @@ import type { CallObserver } from "../../model/Telemetry.ts"
 import { Deadline } from "../../state/Deadlines.ts"
 import type { TargetState } from "../../state/TargetState.ts"
 import { Attempt } from "./Attempt.ts"
-import type { Core } from "./Core.ts"
-import { excluded, type History } from "./Pick.ts"
+import type { Core, History } from "./Core.ts"
+import { excluded } from "./Pick.ts"
 
 export class Call<Id extends string, C> extends Deadline implements History<Id, C> {
   readonly core: Core<Id, C>
@@ -87,9 +87,20 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     if (this.attempts === 0) this.core.retry.budget.deposit(now)
     const attempt = new Attempt(this.core, picked.state, picked.permit, this.attempts++, reason, now)
     if (this.observer !== undefined) {
+      this.#tellSkipped(this.observer, picked.state, now)
       attempt.observer = this.observer.attempt({ target: attempt.target, index: attempt.index, reason })
     }
     return attempt
+  }
+
+  /** Who was passed over for `picked`, and why; walks all targets, so only for an observer that wants it. */
+  #tellSkipped(observer: CallObserver, picked: TargetState<Id, C>, now: Millis): void {
+    if (observer.skipped === undefined) return
+    for (const state of this.core.states) {
+      if (state === picked || state.target.tier > picked.target.tier) continue
+      const why = excluded(state, this.request, this, now)
+      if (why !== undefined && why.reason !== "Tried") observer.skipped(state.target, why.reason)
+    }
   }
 
   keep(record: AttemptRecord<Id> | undefined): void {

@@ -1,6 +1,8 @@
 /** What all calls of one router share. Made once by `Router.make`; nothing in it is global. */
+import type { ChainPermit } from "../../gates/Chain.ts"
 import type { Classifier } from "../../model/Classifier.ts"
 import type { GateEvent, Millis, Rng } from "../../model/Gate.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { Picker } from "../../model/Strategy.ts"
 import type { Telemetry } from "../../model/Telemetry.ts"
 import type { Policy } from "../../policies/RetryPolicy.ts"
@@ -8,13 +10,34 @@ import type { Timeouts } from "../../policies/Timeouts.ts"
 import type { Deadlines } from "../../state/Deadlines.ts"
 import type { TargetState } from "../../state/TargetState.ts"
 import type { Decisions } from "./Decisions.ts"
-import type * as Pick from "./Pick.ts"
 
 /** Targets that share the traffic; the next tier is asked when none of them can. */
 export interface Tier<Id extends string, C> {
   readonly states: ReadonlyArray<TargetState<Id, C>>
   readonly picker: Picker
 }
+
+/** What a call has learned about targets so far. */
+export interface History<Id extends string, C> {
+  /** Asked in this round: not again before a back-off. */
+  readonly tried: ReadonlyArray<TargetState<Id, C>> | undefined
+  /** Not again by this call. */
+  readonly barred: ReadonlyArray<TargetState<Id, C>> | undefined
+  /** When set, the only target that may be asked. */
+  readonly only: TargetState<Id, C> | undefined
+}
+
+/** A target that takes the call, with its permits already taken. */
+export interface Picked<Id extends string, C> {
+  readonly state: TargetState<Id, C>
+  readonly permit: ChainPermit
+}
+
+/** PICK and admit in one step; `undefined` when no target can take the call now. */
+export type Pick<Id extends string, C> = (
+  call: { readonly request: RouteRequest } & History<Id, C>,
+  now: Millis
+) => Picked<Id, C> | undefined
 
 export interface Core<Id extends string, C> {
   readonly route: string
@@ -32,6 +55,6 @@ export interface Core<Id extends string, C> {
   readonly classify: Classifier
   readonly telemetry: Telemetry | undefined
   readonly decisions: Decisions<Id>
-  readonly pick: ReturnType<typeof Pick.make<Id, C>>
+  readonly pick: Pick<Id, C>
   readonly publish: (state: TargetState<Id, C>, events: ReadonlyArray<GateEvent>) => void
 }

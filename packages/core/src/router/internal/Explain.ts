@@ -3,8 +3,8 @@ import type { CandidateView, Decision } from "../../model/Decision.ts"
 import type { GateSnapshot } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { TargetState } from "../../state/TargetState.ts"
-import type { Core } from "./Core.ts"
-import { excluded, type History } from "./Pick.ts"
+import type { Core, History } from "./Core.ts"
+import { excluded } from "./Pick.ts"
 
 /** One target of a running router, for people and dashboards. Times are milliseconds, shares in [0, 1]. */
 export interface TargetStatus<Id extends string = string> {

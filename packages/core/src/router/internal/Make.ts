@@ -1,12 +1,9 @@
-/** Assembles a router: checks the options, takes the services once, gives the public face. */
+/** Assembles what the calls of a router share: checks the options, takes the services once. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { CurrentClassifier } from "../../model/Classifier.ts"
-import { InvalidOption } from "../../model/InvalidOption.ts"
-import * as RouteRequest from "../../model/RouteRequest.ts"
 import { CurrentStrategy } from "../../model/Strategy.ts"
 import * as Target from "../../model/Target.ts"
 import { CurrentTelemetry } from "../../model/Telemetry.ts"
@@ -16,14 +13,10 @@ import * as Deadlines from "../../state/Deadlines.ts"
 import { Gates } from "../../state/Gates.ts"
 import { TargetState } from "../../state/TargetState.ts"
 import { nowOf, rngOf } from "../../state/Time.ts"
-import type { Router } from "../Router.ts"
-import { attemptLoop } from "./AttemptLoop.ts"
-import { Call } from "./Call.ts"
 import type { Core, Tier } from "./Core.ts"
 import * as Decisions from "./Decisions.ts"
-import * as Explain from "./Explain.ts"
+import { guarded } from "./Guarded.ts"
 import * as Pick from "./Pick.ts"
-import { streamPath } from "./StreamPath.ts"
 
 export interface Options<Id extends string, C> {
   readonly targets: ReadonlyArray<Target.TargetSpec<Id, C>>
@@ -37,7 +30,8 @@ export const core = Effect.fnUntraced(function* <Id extends string, C>(options: 
   const timeouts = Timeouts.make("Router.make", options.timeouts)
   const strategy = yield* CurrentStrategy
   const gatesOf = yield* Gates
-  const telemetry = yield* CurrentTelemetry
+  const given = yield* CurrentTelemetry
+  const telemetry = given === undefined ? undefined : guarded(given)
   const clock = yield* Clock.Clock
   const now = nowOf(clock)
   const rng = rngOf(yield* Random.Random)
@@ -61,7 +55,7 @@ export const core = Effect.fnUntraced(function* <Id extends string, C>(options: 
     classify: yield* CurrentClassifier,
     telemetry,
     decisions: yield* Decisions.make<Id>(),
-    pick: Pick.make({ tiers, rng }),
+    pick: Pick.make(tiers, rng),
     publish: (state, events) => {
       for (const event of events) {
         if (event._tag === "BreakerOpened" || event._tag === "Parked") state.ejections++
@@ -72,42 +66,3 @@ export const core = Effect.fnUntraced(function* <Id extends string, C>(options: 
   telemetry?.attach?.({ route: made.route, strategy: made.strategy, targets })
   return made
 })
-
-/** The public face of a core. */
-export const router = <Id extends string, C>(core: Core<Id, C>): Router<Id, C> => {
-  const stateOf = (id: Id): TargetState<Id, C> => {
-    const state = core.states.find((state) => state.target.id === id)
-    if (state !== undefined) return state
-    throw new InvalidOption(
-      "Router: target id",
-      `one of ${core.states.map((s) => JSON.stringify(s.target.id)).join(", ")}`,
-      id
-    )
-  }
-  return {
-    route: (options, call) =>
-      Effect.withFiber((fiber) =>
-        attemptLoop(new Call(core, RouteRequest.from(options), fiber.context, false), {
-          run: call,
-          clock: "Attempt",
-          stays: false
-        })
-      ),
-    stream: (options, call, streamOptions = {}) =>
-      Stream.suspend(() => streamPath(core, RouteRequest.from(options), call, streamOptions)),
-    explain: (request) => Effect.sync(() => Explain.explain(core, RouteRequest.from(request))),
-    decisions: core.decisions.stream,
-    status: Effect.sync(() => Explain.status(core)),
-    isolate: (id) =>
-      Effect.sync(() => {
-        stateOf(id).control = "isolated"
-      }),
-    drain: (id) =>
-      Effect.callback((resume) => {
-        const state = stateOf(id)
-        state.control = "draining"
-        state.whenIdle(() => resume(Effect.void))
-      }),
-    restore: (id) => Effect.sync(() => stateOf(id).restore(core.now()))
-  }
-}

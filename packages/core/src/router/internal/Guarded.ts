@@ -1,0 +1,44 @@
+/**
+ * Telemetry that cannot hurt: what an observer throws never changes a call. The first error is printed as a warning on the
+ * console, the rest are swallowed; a broken exporter must not become a second outage.
+ */
+import type { AttemptObserver, CallObserver, Telemetry } from "../../model/Telemetry.ts"
+
+export const guarded = (telemetry: Telemetry): Telemetry => {
+  let reported = false
+  const run = <A>(body: () => A): A | undefined => {
+    try {
+      return body()
+    } catch (error) {
+      if (!reported) console.warn("Spillway: a telemetry observer threw; further errors are not shown.", error)
+      reported = true
+      return undefined
+    }
+  }
+
+  const attemptObserver = (observer: AttemptObserver): AttemptObserver => ({
+    ...observer,
+    firstContent: () => run(() => observer.firstContent?.()),
+    end: (record) => run(() => observer.end(record))
+  })
+
+  const callObserver = (observer: CallObserver): CallObserver => ({
+    attempt: (info) => {
+      const attempt = run(() => observer.attempt(info))
+      return attempt === undefined ? undefined : attemptObserver(attempt)
+    },
+    ...(observer.skipped === undefined
+      ? undefined
+      : { skipped: (target, reason) => run(() => observer.skipped?.(target, reason)) }),
+    end: (record) => run(() => observer.end(record))
+  })
+
+  return {
+    attach: (info) => run(() => telemetry.attach?.(info)),
+    call: (info, context) => {
+      const observer = run(() => telemetry.call(info, context))
+      return observer === undefined ? undefined : callObserver(observer)
+    },
+    event: (target, event) => run(() => telemetry.event?.(target, event))
+  }
+}
