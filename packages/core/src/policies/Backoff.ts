@@ -3,8 +3,7 @@
  * retry. Spreading over the whole interval, not only its end, is what keeps clients that failed together apart.
  *
  * A `Retry-After` is a floor with a tenth of itself on top, so that not all who were told the same come back together.
- * Source: gRPC proposal A6 (client retries); M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. The
- * exponent stops where the cap is reached, so nothing overflows (App-vNext/Polly#2163).
+ * Source: gRPC proposal A6 (client retries); M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 import type * as Duration from "effect/Duration"
 import type { Millis, Rng } from "../model/Gate.ts"
@@ -24,8 +23,6 @@ export interface Policy {
   readonly base: Millis
   readonly factor: number
   readonly cap: Millis
-  /** The retry from which on the cap holds; Infinity when nothing grows. */
-  readonly capFrom: number
 }
 
 /** Throws `InvalidOption`. */
@@ -38,12 +35,7 @@ export const make = (options: Options = {}): Policy => {
   if (!(factor >= 1 && factor < Number.POSITIVE_INFINITY)) {
     throw new InvalidOption("Backoff: factor", "a finite number >= 1", factor)
   }
-  return {
-    base,
-    factor,
-    cap,
-    capFrom: factor === 1 ? Number.POSITIVE_INFINITY : Math.log(cap / base) / Math.log(factor)
-  }
+  return { base, factor, cap }
 }
 
 /**
@@ -51,8 +43,8 @@ export const make = (options: Options = {}): Policy => {
  * of 0 or less is none.
  */
 export const delayMs = (policy: Policy, n: number, rng: Rng, hintMs?: Millis): Millis => {
-  const longest = n >= policy.capFrom ? policy.cap : Math.min(policy.cap, policy.base * policy.factor ** n)
-  const jittered = rng() * longest
+  // A power too large for a number is Infinity, and that is the cap: nothing overflows (App-vNext/Polly#2163).
+  const jittered = rng() * Math.min(policy.cap, policy.base * policy.factor ** n)
   if (hintMs === undefined || !(hintMs > 0)) return jittered
   return Math.max(0, jittered - hintMs) + hintMs * (1 + 0.1 * rng())
 }

@@ -27,13 +27,13 @@ export interface Ewma {
 export const make = (options: Options = {}): Ewma => {
   const tau = positiveMillis("Ewma: tau", options.tau ?? "10 seconds")
   let average = -1
-  let stamp: Millis = 0
+  let stamp: Millis = Number.NEGATIVE_INFINITY
   return {
     observe: (ms, now) => {
       const left = average < 0 ? 0 : decay(now - stamp, tau)
       const decayed = average * left
       average = ms >= decayed ? ms : decayed + ms * (1 - left)
-      stamp = now
+      if (now > stamp) stamp = now
     },
     value: (now) => (average < 0 ? undefined : average * decay(now - stamp, tau))
   }

@@ -36,14 +36,14 @@ export const make = (options: Options = {}): SuccessRate => {
   const tau = positiveMillis("SuccessRate: tau", options.tau ?? "30 seconds")
   // Kept as the distance to 1, because that is what decays.
   let missing = 0
-  let stamp: Millis = 0
+  let stamp: Millis = Number.NEGATIVE_INFINITY
   /** A clock that steps back decays nothing. */
   const missingAt = (now: Millis): number =>
     missing > 0 && now > stamp ? missing * Math.exp((stamp - now) / tau) : missing
   return {
     observe: (succeeded, now) => {
       missing = missingAt(now) * (1 - weight) + (succeeded ? 0 : weight)
-      stamp = now
+      if (now > stamp) stamp = now
     },
     value: (now) => 1 - missingAt(now)
   }

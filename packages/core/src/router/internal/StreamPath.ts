@@ -57,6 +57,12 @@ export const streamPath = <Id extends string, C, A, E, R>(
     )
   )
 
+/**
+ * How long a provider may take to close its stream once the answer is complete, milliseconds. Long enough for the last
+ * bytes of a healthy server, so that its connection can be used again; a server that never ends costs no more than this.
+ */
+const afterEnd = 1000
+
 /** An attempt whose stream has begun. */
 interface Opened<Id extends string, C, A, E> {
   readonly attempt: Attempt<Id, C>
@@ -190,7 +196,8 @@ class Session<Id extends string, C, A, E> {
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return resume(Effect.succeed(exit))
       call.fiber = attempt.fiber = fiber
-      attempt.arm("Idle", call.core.timeouts.idleMs, call.core.now())
+      const { idleMs } = call.core.timeouts
+      attempt.arm("Idle", opened.sawEnd ? Math.min(idleMs, afterEnd) : idleMs, call.core.now())
       fiber.addObserver((exit) => {
         call.fiber = attempt.fiber = undefined
         attempt.disarm()

@@ -1,0 +1,45 @@
+/**
+ * Sampling and the like for the calls of one piece of code, in neutral words: `effect/ai` has none of its own, and the
+ * router may send the call to another vendor than the caller thinks. Every field is optional; what a vendor does not have
+ * is left out.
+ *
+ * **Example** (Two calls, one of them short)
+ *
+ * ```ts
+ * LanguageModel.generateText({ prompt: "Summarise …" }).pipe(CallSettings.with({ maxTokens: 200, temperature: 0 }))
+ * ```
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+
+export interface CallSettings {
+  /** Cap on output tokens, reasoning included. Integer >= 1. */
+  readonly maxTokens?: number
+  /** In [0, 2] for most vendors. Reasoning models refuse or ignore it. */
+  readonly temperature?: number
+  /** In [0, 1]. */
+  readonly topP?: number
+  /** Most vendors take up to four. */
+  readonly stop?: ReadonlyArray<string>
+  /** Integer. DeepSeek has none. */
+  readonly seed?: number
+  /** Mapped to the nearest word the vendor knows. */
+  readonly reasoningEffort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"
+  /** The end user the call is for; an opaque id, no name. Sent where the vendor has a field for it. */
+  readonly userId?: string
+  /** Further headers; they win over the model's own, except for the key. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The settings of the calls below. Default: none. */
+export const CurrentCallSettings = Context.Reference<CallSettings>("@spillway/providers/CallSettings", {
+  defaultValue: () => ({})
+})
+
+/** Settings for every model call in `effect`, on top of those around it. For streams: `Stream.provideService`. */
+const with_ =
+  (settings: CallSettings) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.updateService(effect, CurrentCallSettings, (outer) => ({ ...outer, ...settings }))
+
+export { with_ as with }
