@@ -3,8 +3,10 @@ import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 // Tests run against the sources: each address in a package's `exports` is mapped from dist/*.js to src/*.ts.
-const alias = readdirSync("packages").flatMap((name) => {
-  const { exports } = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as {
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const alias = readdirSync(at("packages")).flatMap((name) => {
+  const { exports } = JSON.parse(readFileSync(at(`packages/${name}/package.json`), "utf8")) as {
     exports: Record<string, string | { import: string }>
   }
   return Object.entries(exports).flatMap(([key, target]) =>
@@ -13,12 +15,7 @@ const alias = readdirSync("packages").flatMap((name) => {
       : [
           {
             find: new RegExp(`^@spillway/${name}${key.slice(1).replaceAll("/", "\\/")}$`),
-            replacement: fileURLToPath(
-              new URL(
-                `packages/${name}/${target.import.replace("/dist/", "/src/").replace(/\.js$/, ".ts")}`,
-                import.meta.url
-              )
-            )
+            replacement: at(`packages/${name}/${target.import.replace("/dist/", "/src/").replace(/\.js$/, ".ts")}`)
           }
         ]
   )
