@@ -78,7 +78,7 @@ export type ClientOf<Specs extends ReadonlyArray<TargetSpec>> = Specs[number]["c
 export const resolve = <Id extends string, C>(
   where: string,
   specs: ReadonlyArray<TargetSpec<Id, C>>,
-  tiers: ReadonlyArray<ReadonlyArray<Id>> | undefined
+  tiers: ReadonlyArray<ReadonlyArray<NoInfer<Id>>> | undefined
 ): ReadonlyArray<Target<Id, C>> => {
   if (!Array.isArray(specs) || specs.length === 0) {
     throw new InvalidOption(`${where}: targets`, "a list of at least one target", specs)

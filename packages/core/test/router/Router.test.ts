@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RouteError, type Router, type Target } from "@spillway/core"
-import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { inVirtualTime, invalidRequest, overloaded, rateLimited, router, wrongKey } from "./fixture.ts"
 
-const inFlight = <Id extends string>(router: Router.Router<Id, unknown>) =>
+const inFlight = (router: { readonly status: Effect.Effect<Router.RouterStatus> }) =>
   Effect.map(router.status, (status) => status.targets.reduce((sum, target) => sum + target.inFlight, 0))
 
 const reasonOf = (exit: Exit.Exit<unknown, unknown>) =>
@@ -291,7 +291,7 @@ describe("Router.route", () => {
       const routed = yield* router(["a", "b"])
       let attempts = 0
       const exit = yield* Effect.exit(
-        routed.route({}, () => {
+        routed.route({}, (): Effect.Effect<never> => {
           attempts++
           throw new Error("bug")
         })
@@ -315,25 +315,24 @@ describe("Router.route", () => {
 })
 
 describe("Router.make", () => {
-  const message = (make: () => Effect.Effect<unknown, never, never>) =>
-    Effect.map(Effect.exit(Effect.suspend(make)), (exit) =>
+  const message = (made: Effect.Effect<unknown, never, Scope.Scope>) =>
+    Effect.map(Effect.exit(Effect.scoped(made)), (exit) =>
       Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).message : "made"
     )
-  const scoped = <E>(effect: ReturnType<typeof router>) => Effect.scoped(effect) as Effect.Effect<unknown, E & never>
 
   it.effect("names option, range and value of what is wrong", () =>
     Effect.gen(function* () {
-      const dup = yield* message(() => scoped(router(["a", "a"])))
+      const dup = yield* message(router(["a", "a"]))
       assert.strictEqual(dup, `Router.make: targets[1].id must be unique among the targets, got "a"`)
-      const empty = yield* message(() => scoped(router([])))
+      const empty = yield* message(router([]))
       assert.strictEqual(empty, "Router.make: targets must be a list of at least one target, got a list of 0")
-      const zero = yield* message(() => scoped(router(["a"], { targets: [{ id: "a", client: "", weight: 0 }] })))
+      const zero = yield* message(router(["a"], { targets: [{ id: "a", client: "", weight: 0 }] }))
       assert.strictEqual(zero, "Router.make: targets[0].weight must be a finite number > 0, got 0")
-      const tier = yield* message(() => scoped(router(["a"], { tiers: [["a"], ["b" as "a"]] })))
+      const tier = yield* message(router(["a"], { tiers: [["a"], ["b" as "a"]] }))
       assert.strictEqual(tier, `Router.make: tiers[1][0] must be one of "a", got "b"`)
-      const hole = yield* message(() => scoped(router(["a"], { tiers: [["a"], []] })))
+      const hole = yield* message(router(["a"], { tiers: [["a"], []] }))
       assert.strictEqual(hole, "Router.make: tiers[1] must be a list of at least one target id, got a list of 0")
-      const clock = yield* message(() => scoped(router(["a"], { timeouts: { idle: 0 } })))
+      const clock = yield* message(router(["a"], { timeouts: { idle: 0 } }))
       assert.include(clock, "Router.make: timeouts.idle must be a duration > 0")
     })
   )
