@@ -5,7 +5,6 @@
  * A provider that knows more than `AiError` can say puts `Hints` under `metadata.spillway` of the error's reason.
  * Replace the classifier with `Layer.succeed(CurrentClassifier, …)`; a classifier that throws counts as `Ignored`.
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import { failure, ignored, misconfigured, type Outcome, rateLimited } from "./Outcome.ts"
@@ -65,13 +64,30 @@ export class Truncated extends Error {
 }
 
 /**
- * The default: the table of `effect/ai` reasons, refined by `Hints`. Anything unknown is the target's fault and may be
- * tried elsewhere, not again at once.
+ * The default: the table of `effect/ai` reasons, refined by `Hints`; an error with an HTTP status by that. Anything unknown
+ * is the target's fault and may be tried elsewhere, not again at once.
  */
 export const classify: Classifier = (error) => {
   if (error instanceof AttemptTimeout) return timeouts[error.clock]
   if (error instanceof Truncated) return truncated
   if (isAiError(error)) return fromAiError(error)
+  const status = statusOf(error)
+  return status === undefined ? unknown : fromStatus(status, retryAfterOf(error))
+}
+
+/**
+ * By HTTP status, for SDKs whose errors carry one as `status` or `statusCode` (with `headers`, for a Retry-After in seconds
+ * or milliseconds). The status alone is a coarse guide: the providers of `@spillway/providers` look into the body first.
+ * `retryAfter` is in milliseconds.
+ */
+export const fromStatus = (status: number, retryAfter?: number): Classification => {
+  if (status === 429) return entry("RateLimited", rateLimited(retryAfter), true, true)
+  if (status === 401 || status === 403) return entry("Auth", misconfigured("Auth"), false, true)
+  if (status === 402) return entry("QuotaExhausted", misconfigured("QuotaExhausted"), false, true)
+  if (status === 408 || status === 409 || status === 425)
+    return entry("Network", failure("Network", { retryAfter }), true, true)
+  if (status >= 400 && status < 500) return entry("InvalidRequest", ignored, false, false)
+  if (status >= 500) return entry("Overloaded", failure("Overloaded", { retryAfter }), true, true)
   return unknown
 }
 
@@ -90,6 +106,28 @@ const timeouts: Record<AttemptTimeout["clock"], Classification> = {
 }
 const truncated = entry("Truncated", failure("Truncated", { afterFirstContent: true }), true, true)
 const unknown = entry("_OTHER", failure("_OTHER"), false, true)
+
+const statusOf = (error: unknown): number | undefined => {
+  if (typeof error !== "object" || error === null) return undefined
+  const { status, statusCode } = error as { readonly status?: unknown; readonly statusCode?: unknown }
+  const found = typeof status === "number" ? status : statusCode
+  return typeof found === "number" && found >= 100 && found <= 599 ? found : undefined
+}
+
+const retryAfterOf = (error: unknown): number | undefined => {
+  const { headers } = error as { readonly headers?: unknown }
+  if (typeof headers !== "object" || headers === null) return undefined
+  const read = (name: string): number | undefined => {
+    const value =
+      "get" in headers && typeof headers.get === "function"
+        ? headers.get(name)
+        : (headers as Record<string, unknown>)[name]
+    const number = typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN
+    return number >= 0 ? number : undefined
+  }
+  const seconds = read("retry-after")
+  return read("retry-after-ms") ?? (seconds === undefined ? undefined : seconds * 1000)
+}
 
 const isAiError = (error: unknown): error is AiErrorLike =>
   typeof error === "object" && error !== null && (error as { _tag?: unknown })._tag === "AiError" && "reason" in error
@@ -147,6 +185,3 @@ const outcomeOf = (hints: Hints, base: Outcome, kind: string, retryAfter: number
       return base._tag === "Failure" ? { ...base, kind } : base
   }
 }
-
-/** The failure in a cause that a classifier should see: the first typed error, else the defect. */
-export const squash = (cause: Cause.Cause<unknown>): unknown => Cause.squash(cause)

@@ -67,7 +67,7 @@ export class NotIdempotent extends Schema.TaggedError<NotIdempotent>()("NotIdemp
 /** A stream broke after its first content and the break policy is `fail`. */
 export class StreamBroken extends Schema.TaggedError<StreamBroken>()("StreamBroken", {
   target: Schema.String,
-  /** Parts the caller already has. */
+  /** Parts of this answer that the caller already has, of every kind: `response-metadata` and `text-start` too. */
   parts: Schema.Int
 }) {
   override get message() {

@@ -11,13 +11,13 @@ export type Priority = "P0" | "P1" | "P2" | "P3"
 /** Hard constraints. They filter: no failover, no affinity and no panic crosses them. */
 export interface Constraints {
   /** The target must have all of these. Default none. */
-  readonly capabilities?: ReadonlyArray<Capability>
+  readonly capabilities?: ReadonlyArray<Capability> | undefined
   /** The target's region must be one of these. Default any. */
-  readonly regions?: ReadonlyArray<string>
+  readonly regions?: ReadonlyArray<string> | undefined
   /** Tokens that prompt and answer need together; a target with a smaller known context window is left out. */
-  readonly contextTokens?: number
+  readonly contextTokens?: number | undefined
   /** Only targets for which this says true. Called per decision: keep it cheap and pure. */
-  readonly allow?: (target: Target) => boolean
+  readonly allow?: ((target: Target) => boolean) | undefined
 }
 
 /** What a call costs a target, for gates that count. */
@@ -29,19 +29,21 @@ export interface Cost {
 
 /** What an application may say about a call. All of it is optional. */
 export interface Options {
-  /** Default `"P1"`. */
-  readonly priority?: Priority
+  /** Default `"P1"`. Stands in records and spans; gates and strategies of your own may read it. */
+  readonly priority?: Priority | undefined
   /** Bound on the whole call: waiting, every attempt, back-off, and for a stream its last part. > 0, default 5 minutes. */
-  readonly deadline?: Duration.Input
-  readonly tenant?: string
-  /** Calls with the same key like the same target (a preference). */
-  readonly affinityKey?: string
-  /** Tokens. Default 0 / 0: unknown. */
-  readonly estimatedTokens?: { readonly input: number; readonly output: number }
-  readonly needs?: Constraints
+  readonly deadline?: Duration.Input | undefined
+  /** For strategies and gates of your own; nothing built in reads it. */
+  readonly tenant?: string | undefined
+  /** Calls with the same key like the same target: for strategies of your own; none built in reads it. */
+  readonly affinityKey?: string | undefined
+  /** Tokens, which gates see as the call's cost. Default 0 / 0: unknown. */
+  readonly estimatedTokens?: { readonly input: number; readonly output: number } | undefined
+  readonly needs?: Constraints | undefined
   /** False: never sent a second time once an attempt has begun. Default true. */
-  readonly idempotent?: boolean
-  readonly tags?: Readonly<Record<string, string>>
+  readonly idempotent?: boolean | undefined
+  /** For constraints, strategies and gates of your own. */
+  readonly tags?: Readonly<Record<string, string>> | undefined
 }
 
 export interface RouteRequest {

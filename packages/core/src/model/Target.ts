@@ -7,7 +7,7 @@ import { InvalidOption, positive } from "./InvalidOption.ts"
 /** What a target's model can do. A request that needs one of these is never sent to a target without it. */
 export type Capability = "tools" | "vision" | "json-schema" | "prefill" | "reasoning" | "embeddings" | "streaming"
 
-/** USD per million tokens. An unknown price is left out, never 0: "cheapest" would pick the unknown one. */
+/** USD per million tokens, for strategies of your own. An unknown price is left out, never 0: "cheapest" would pick the unknown one. */
 export interface Price {
   readonly input: number
   readonly output: number
@@ -38,6 +38,7 @@ export interface TargetSpec<Id extends string = string, C = unknown> {
   /** Model name for people and telemetry. Default: the client's own `model`, else the id. */
   readonly model?: string
   readonly region?: string
+  /** For constraints (`needs.allow`) and strategies of your own. */
   readonly tags?: Readonly<Record<string, string>>
   /** Default: the client's own `capabilities`, else none are claimed and requests that need one go elsewhere. */
   readonly capabilities?: Iterable<Capability>

@@ -1,7 +1,8 @@
 /**
  * Everything a router needs except the strategy, which is the one thing an application should say.
  *
- * Swap a part by a layer that is provided before this one: `Layer.provide([Gates.layer({...}), Defaults.layer])`.
+ * Swap a part by a layer that stands after this one, because the later one wins: `Layer.provide([Defaults.layer,
+ * Gates.layer({...})])`.
  */
 import * as Layer from "effect/Layer"
 import { CurrentClassifier, classify } from "../model/Classifier.ts"

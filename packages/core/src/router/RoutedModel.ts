@@ -93,7 +93,10 @@ export const make = <Id extends string>(
   })
 }
 
-/** `LanguageModel` and the router behind it, from the options of `Router.make`. */
+/**
+ * `LanguageModel` and the router behind it, from the options of `Router.make`. Every time the layer is built is another
+ * router with breakers and budgets of its own: build it once per process, in a `ManagedRuntime` or the application's layer.
+ */
 export const layer = <const Specs extends ReadonlyArray<TargetSpec<string, ProviderModel>>>(
   options: Router.Options<Specs> & Options
 ): Layer.Layer<
@@ -157,10 +160,24 @@ export const toAiError = (error: RouteError, method: string): AiError.AiError =>
       attempts: error.attempts.map(({ target, errorType, ms }) => ({ target, errorType, ms: Math.round(ms) }))
     }
   }
-  const description = error.message
-  const reason =
-    error.retryAfterMs !== undefined
-      ? new AiError.RateLimitError({ retryAfter: Duration.millis(error.retryAfterMs), metadata })
-      : new AiError.InternalProviderError({ description, metadata })
-  return AiError.make({ module: "Spillway", method, reason })
+  return AiError.make({ module: "Spillway", method, reason: reasonOf(error, metadata) })
 }
+
+/** `isRetryable` of the reason says whether the same call may be made again. */
+const reasonOf = (error: RouteError, metadata: AiError.InternalProviderError["metadata"]) => {
+  const description = error.message
+  const { reason, retryAfterMs } = error
+  if (reason._tag === "NotIdempotent") return new AiError.UnknownError({ description, metadata })
+  if (reason._tag === "NoCandidate" && reason.exclusions.every((exclusion) => constraints.has(exclusion.reason))) {
+    return new AiError.InvalidRequestError({ description, metadata })
+  }
+  if (retryAfterMs !== undefined)
+    return new AiError.RateLimitError({ retryAfter: Duration.millis(retryAfterMs), metadata })
+  if (error.attempts.length > 0 && error.attempts.every(({ errorType }) => errorType === "RateLimited")) {
+    return new AiError.RateLimitError({ metadata })
+  }
+  return new AiError.InternalProviderError({ description, metadata })
+}
+
+/** Exclusions that no waiting changes. */
+const constraints: ReadonlySet<string> = new Set(["Capability", "Region", "Context", "NotAllowed"])

@@ -20,8 +20,7 @@ import type { RetryPolicy } from "../policies/RetryPolicy.ts"
 import type * as Timeouts from "../policies/Timeouts.ts"
 import type { Gates } from "../state/Gates.ts"
 import type { TargetState } from "../state/TargetState.ts"
-import { attemptLoop } from "./internal/AttemptLoop.ts"
-import { Call } from "./internal/Call.ts"
+import { oneCall } from "./internal/AttemptLoop.ts"
 import type { Core } from "./internal/Core.ts"
 import * as Explain from "./internal/Explain.ts"
 import * as Make from "./internal/Make.ts"
@@ -117,11 +116,7 @@ export const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C>
   return {
     route: (options, call) =>
       Effect.withFiber((fiber) =>
-        attemptLoop(new Call(core, RouteRequest.from(options), fiber.context, false), {
-          run: call,
-          clock: "Attempt",
-          stays: false
-        })
+        oneCall(core, RouteRequest.from(options), fiber.context, { run: call, clock: "Attempt", stays: false })
       ),
     stream: (options, call, streamOptions = {}) =>
       Stream.suspend(() => streamPath(core, RouteRequest.from(options), call, streamOptions)),

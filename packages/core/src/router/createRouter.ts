@@ -40,7 +40,7 @@ export interface CreateOptions<Specs extends ReadonlyArray<TargetSpec>> extends 
 
 /** What may be said about one call; `signal` interrupts it, and what it holds is given back. */
 export interface CallOptions extends RouteRequest.Options {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface PromiseRouter<in out Id extends string, out C> {

@@ -15,9 +15,11 @@ import { AttemptTimeout, type Classification, Truncated } from "../../model/Clas
 import type { Millis } from "../../model/Gate.ts"
 import { failure, ignored, type Outcome, success } from "../../model/Outcome.ts"
 import * as RouteError from "../../model/RouteError.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
 import * as Backoff from "../../policies/Backoff.ts"
 import type { Attempt } from "./Attempt.ts"
-import type { Call } from "./Call.ts"
+import { Call } from "./Call.ts"
+import type { Core } from "./Core.ts"
 import { excluded } from "./Pick.ts"
 
 /** What an attempt does, and when its permit comes back. */
@@ -25,7 +27,10 @@ export interface Perform<Id extends string, C, A, E, R> {
   readonly run: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
   /** The clock an attempt starts with. */
   readonly clock: "Attempt" | "FirstContent"
-  /** True when success does not end the attempt: a stream that has begun keeps its permit. */
+  /**
+   * True when success does not end the attempt: a stream that has begun keeps its permit. Such a `run` begins
+   * uninterruptible and opens `Effect.interruptible` regions itself.
+   */
   readonly stays: boolean
   /** Parts of the answer that the caller already has and that nothing can take back: no further attempt is made. */
   readonly committed?: number
@@ -40,6 +45,19 @@ export const attemptLoop = <Id extends string, C, A, E, R>(
   perform: Perform<Id, C, A, E, R>
 ): Effect.Effect<A, E | RouteError.RouteError, R> =>
   Effect.callback<A, E | RouteError.RouteError, R>((resume) => {
+    next(call, perform, resume, call.core.now())
+    return call.ended ? undefined : interrupt(call)
+  })
+
+/** A call from its first attempt to its end. It enters and begins in one turn: no interruption falls in between. */
+export const oneCall = <Id extends string, C, A, E, R>(
+  core: Core<Id, C>,
+  request: RouteRequest,
+  context: Context.Context<never>,
+  perform: Perform<Id, C, A, E, R>
+): Effect.Effect<A, E | RouteError.RouteError, R> =>
+  Effect.callback<A, E | RouteError.RouteError, R>((resume) => {
+    const call = new Call(core, request, context, false)
     start(call, perform, resume)
     return call.ended ? undefined : interrupt(call)
   })
@@ -117,8 +135,11 @@ const fork = <Id extends string, C, A, E, R>(
   } catch (defect) {
     effect = Effect.die(defect)
   }
-  return Effect.runForkWith(context)(effect)
+  // What stays after success must not be lost between its success and the fiber's end: it listens where it says so.
+  return Effect.runForkWith(context)(effect, perform.stays ? staysUninterrupted : undefined)
 }
+
+const staysUninterrupted = { uninterruptible: true }
 
 const ended = <Id extends string, C, A, E, R>(
   call: Call<Id, C>,
@@ -173,20 +194,17 @@ const failed = <Id extends string, C, A, E, R>(
   }
   const { maxAttempts, budget } = call.core.retry
   if (call.attempts >= maxAttempts || (isOurs(error) && !verdict.sameTarget && !verdict.otherTarget)) {
-    return stop(
-      call,
-      resume,
-      new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts }),
-      undefined,
-      now
-    )
+    const exhausted = new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts })
+    return stop(call, resume, exhausted, backAt(call, now), now)
   }
-  // A rate limit was refused unread; anything else may have been carried out.
-  if (!call.request.idempotent && !call.lastWasRateLimit) {
+  // A rate limit before any content was refused unread; anything else may have been carried out.
+  if (!call.request.idempotent && !(call.lastWasRateLimit && attempt.firstContentAt === undefined)) {
     return stop(call, resume, new RouteError.NotIdempotent({}), undefined, now)
   }
   // Charged when the call decides to go on, so that calls in back-off count.
-  if (!budget.tryWithdraw(now)) return stop(call, resume, new RouteError.RetryBudgetExhausted({}), undefined, now)
+  if (!budget.tryWithdraw(now)) {
+    return stop(call, resume, new RouteError.RetryBudgetExhausted({}), backAt(call, now), now)
+  }
   remember(call, attempt, verdict)
   next(call, perform, resume, now)
 }
@@ -252,6 +270,18 @@ const wait = <Id extends string, C, A, E, R>(
     call.tried = undefined
     next(call, perform, resume, at)
   })
+}
+
+/** When the first target is worth asking again; `undefined` when one may be asked now, or nobody knows. */
+const backAt = <Id extends string, C>(call: Call<Id, C>, now: Millis): Millis | undefined => {
+  let earliest: Millis | undefined
+  for (const state of call.core.states) {
+    const verdict = state.verdict(now, call.request.cost)
+    if (verdict === undefined) return undefined
+    if (verdict.retryAt !== undefined && (earliest === undefined || verdict.retryAt < earliest))
+      earliest = verdict.retryAt
+  }
+  return earliest
 }
 
 const stop = <Id extends string, C, A, E>(

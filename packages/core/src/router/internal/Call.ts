@@ -21,7 +21,6 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   readonly context: Context.Context<never>
   readonly streamed: boolean
   readonly startedAt: Millis
-  readonly #wallStartedAt: number
   readonly observer: CallObserver | undefined
 
   tried: Array<TargetState<Id, C>> | undefined = undefined
@@ -58,7 +57,6 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
       telemetry === undefined
         ? undefined
         : telemetry.call({ route: core.route, strategy: core.strategy, request, streamed }, context)
-    this.#wallStartedAt = this.observer === undefined && !core.decisions.listening() ? 0 : core.wallClock()
   }
 
   get deadlineAt(): Millis {
@@ -122,7 +120,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     const listening = this.core.decisions.listening()
     if (this.observer === undefined && !listening) return
     const record: DecisionRecord<Id> = {
-      at: this.#wallStartedAt,
+      at: this.core.wallClock() - (now - this.startedAt),
       route: this.core.route,
       strategy: this.core.strategy,
       priority: this.request.priority,

@@ -31,7 +31,7 @@ export interface RouterStatus<Id extends string = string> {
   readonly route: string
   readonly strategy: string
   readonly targets: ReadonlyArray<TargetStatus<Id>>
-  /** Share of the retry budget that is left, in [0, 1]. */
+  /** Recent calls and extra attempts, and how many extra attempts may start now. */
   readonly retryBudget: ReturnType<Core<Id, unknown>["retry"]["budget"]["snapshot"]>
 }
 

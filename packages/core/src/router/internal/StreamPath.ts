@@ -12,7 +12,7 @@ import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Truncated } from "../../model/Classifier.ts"
-import { ignored, success } from "../../model/Outcome.ts"
+import { success } from "../../model/Outcome.ts"
 import type { RouteError } from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { BreakPolicy } from "../BreakPolicy.ts"
@@ -41,19 +41,24 @@ export const streamPath = <Id extends string, C, A, E, R>(
 ): Stream.Stream<A, E | RouteError, R> =>
   Stream.fromChannel(
     Channel.fromTransform((_upstream, scope: Scope.Scope) =>
-      Effect.withFiber((fiber) => {
-        // What the streams need is in the caller's context, which the compiler saw in the signature above.
-        const call = new Call(core, request, fiber.context, true)
-        const session = new Session<Id, C, A, E>(
-          call,
-          open as (attempt: Attempt<Id, C>) => Stream.Stream<A, E>,
-          options
-        )
-        return Effect.as(
-          Scope.addFinalizerExit(scope, () => session.close()),
-          session.pull
-        )
-      })
+      // Uninterruptible, so that a call that has entered always has somebody to end it.
+      Effect.uninterruptible(
+        Effect.withFiber((fiber) => {
+          const call = new Call(core, request, fiber.context, true)
+          // Also while nothing is being waited for: a consumer may take its time between parts that are there at once.
+          call.armDeadline()
+          // What the streams need is in the caller's context, which the compiler saw in the signature above.
+          const session = new Session<Id, C, A, E>(
+            call,
+            open as (attempt: Attempt<Id, C>) => Stream.Stream<A, E>,
+            options
+          )
+          return Effect.as(
+            Scope.addFinalizerExit(scope, () => session.close()),
+            session.pull
+          )
+        })
+      )
     )
   )
 
@@ -75,8 +80,6 @@ interface Opened<Id extends string, C, A, E> {
   parts: number
   /** The terminal part was seen. */
   sawEnd: boolean
-  /** The provider's stream is over. */
-  exhausted: boolean
 }
 
 class Session<Id extends string, C, A, E> {
@@ -93,13 +96,10 @@ class Session<Id extends string, C, A, E> {
     this.#options = options
     this.#perform = { run: (attempt) => this.#begin(attempt, open(attempt)), clock: "FirstContent", stays: true }
     this.pull = Effect.suspend((): PartsPull<A, E | RouteError> => {
+      if (this.#call.ended) return Cause.done()
       const opened = this.#opened
-      if (opened === undefined) {
-        return this.#call.ended
-          ? Cause.done()
-          : Effect.flatMap(attemptLoop(this.#call, this.#perform), (opened) => this.#handOver(opened))
-      }
-      return opened.exhausted ? this.#complete(opened) : this.#more(opened)
+      if (opened !== undefined) return this.#more(opened)
+      return Effect.flatMap(attemptLoop(this.#call, this.#perform), (opened) => this.#handOver(opened))
     })
   }
 
@@ -107,33 +107,30 @@ class Session<Id extends string, C, A, E> {
   #begin(attempt: Attempt<Id, C>, stream: Stream.Stream<A, E>): Effect.Effect<Opened<Id, C, A, E>, E> {
     const scope = Scope.makeUnsafe()
     const opening = Effect.flatMap(Scope.provide(Stream.toPull(stream), scope), (pull) => {
-      const opened: Opened<Id, C, A, E> = {
-        attempt,
-        scope,
-        pull,
-        held: [],
-        parts: 0,
-        sawEnd: false,
-        exhausted: false
-      }
-      return Effect.map(this.#untilCommit(opened), () => {
-        // From here on `close` finds it, whether or not the caller is still there to take it.
-        this.#opened = opened
-        return opened
-      })
+      const opened: Opened<Id, C, A, E> = { attempt, scope, pull, held: [], parts: 0, sawEnd: false }
+      return Effect.map(this.#untilCommit(opened), (exhausted) => ({ opened, exhausted }))
     })
-    return Effect.onExit(opening, (exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
+    return Effect.flatMap(Effect.exit(Effect.interruptible(opening)), (exit) => {
+      if (Exit.isFailure(exit)) return Effect.andThen(Effect.exit(Scope.close(scope, exit)), Exit.failCause(exit.cause))
+      const { exhausted, opened } = exit.value
+      // From here on `close` finds it, whether or not the caller is still there to take it.
+      this.#opened = opened
+      return exhausted ? Effect.as(this.#finish(opened), opened) : Effect.succeed(opened)
+    })
   }
 
-  #untilCommit(opened: Opened<Id, C, A, E>): Effect.Effect<void, E> {
+  /** True when the provider's stream is over already. */
+  #untilCommit(opened: Opened<Id, C, A, E>): Effect.Effect<boolean, E> {
     return Effect.matchCauseEffect(opened.pull, {
       onSuccess: (parts) => {
         const committed = this.#take(opened, parts)
-        return committed && this.#options.onBreak?._tag !== "Buffered" ? Effect.void : this.#untilCommit(opened)
+        return committed && this.#options.onBreak?._tag !== "Buffered"
+          ? Effect.succeed(false)
+          : this.#untilCommit(opened)
       },
       onFailure: (cause) => {
         const broken = this.#ended(opened, cause)
-        return broken === undefined ? Effect.void : Effect.failCause(broken)
+        return broken === undefined ? Effect.succeed(true) : Effect.failCause(broken)
       }
     })
   }
@@ -141,10 +138,7 @@ class Session<Id extends string, C, A, E> {
   /** The provider's stream is over: `undefined` when the answer is complete, else why it is not. */
   #ended(opened: Opened<Id, C, A, E>, cause: Cause.Cause<E | Cause.Done>): Cause.Cause<E> | undefined {
     // What comes after the terminal part changes nothing: the answer is complete.
-    if (opened.sawEnd || (Pull.isDoneCause(cause) && this.#options.isEnd === undefined)) {
-      opened.exhausted = true
-      return undefined
-    }
+    if (opened.sawEnd || (Pull.isDoneCause(cause) && this.#options.isEnd === undefined)) return undefined
     // `Truncated` is the attempt loop's to classify; a caller only ever sees it inside a `RouteError`.
     return (Pull.isDoneCause(cause) ? Cause.fail(new Truncated()) : cause) as Cause.Cause<E>
   }
@@ -169,8 +163,8 @@ class Session<Id extends string, C, A, E> {
 
   #handOver(opened: Opened<Id, C, A, E>, marker?: A): PartsPull<A, E | RouteError> {
     const parts = marker === undefined ? opened.held : [marker, ...opened.held]
+    opened.parts += opened.held.length
     opened.held = []
-    opened.parts += parts.length
     return isNonEmpty(parts) ? Effect.succeed(parts) : this.pull
   }
 
@@ -211,37 +205,49 @@ class Session<Id extends string, C, A, E> {
     })
   }
 
-  /** Broken after the commit point: the provider's stream is closed first, then the break policy decides. */
+  /**
+   * Broken after the commit point: the provider's stream is closed first, then the break policy decides. `#opened` stays
+   * until another attempt replaces it, so that an interruption in between still finds the permit.
+   */
   #broke(opened: Opened<Id, C, A, E>, cause: Cause.Cause<E>): PartsPull<A, E | RouteError> {
     const call = this.#call
     const { attempt } = opened
     const policy = this.#options.onBreak
-    const closed = Effect.uninterruptible(
-      Effect.map(Scope.close(opened.scope, Exit.failCause(cause)), () => {
-        this.#opened = undefined
-      })
-    )
+    const given: Perform<Id, C, Opened<Id, C, A, E>, E, never> = { ...this.#perform, committed: opened.parts }
+    // What a finalizer of the broken stream dies of is not worse than what broke it.
+    const closed = Effect.uninterruptible(Effect.exit(Scope.close(opened.scope, Exit.failCause(cause))))
     return Effect.flatMap(closed, (): PartsPull<A, E | RouteError> => {
       if (policy?._tag !== "Restart") {
-        const given: Perform<Id, C, Opened<Id, C, A, E>, E, never> = { ...this.#perform, committed: opened.parts }
         return Effect.flatMap(attemptLoopAfter(call, given, attempt, cause), (again) => this.#handOver(again))
       }
-      const marker = policy.marker({ target: attempt.target.id, parts: opened.parts })
+      let marker: A
+      try {
+        marker = policy.marker({ target: attempt.target.id, parts: opened.parts })
+      } catch (error) {
+        return Effect.flatMap(attemptLoopAfter(call, given, attempt, Cause.die(error)), (again) =>
+          this.#handOver(again)
+        )
+      }
       return Effect.flatMap(attemptLoopAfter(call, this.#perform, attempt, cause), (again) =>
         this.#handOver(again, marker)
       )
     })
   }
 
-  #complete(opened: Opened<Id, C, A, E>): PartsPull<A, E | RouteError> {
-    const closed = Effect.uninterruptible(Effect.map(Scope.close(opened.scope, Exit.void), () => this.#won(opened)))
-    return Effect.flatMap(closed, () => Cause.done())
+  /** Closes the provider's stream; the answer is complete, whatever a finalizer dies of. */
+  #finish(opened: Opened<Id, C, A, E>): Effect.Effect<void> {
+    return Effect.uninterruptible(
+      Effect.onExit(Scope.close(opened.scope, Exit.void), () => Effect.sync(() => this.#won(opened)))
+    )
+  }
+
+  #complete(opened: Opened<Id, C, A, E>): PartsPull<A, never> {
+    return Effect.flatMap(this.#finish(opened), () => Cause.done())
   }
 
   #won(opened: Opened<Id, C, A, E>): void {
     const call = this.#call
     const now = call.core.now()
-    this.#opened = undefined
     call.keep(opened.attempt.settle("won", success, undefined, now, call.startedAt))
     call.end("ok", undefined, opened.attempt, now)
   }
@@ -252,18 +258,19 @@ class Session<Id extends string, C, A, E> {
       const call = this.#call
       const opened = this.#opened
       call.cancelled = true
-      if (opened === undefined) {
+      if (opened === undefined || call.ended) {
         call.end("cancelled", undefined, undefined, call.core.now())
         return Effect.void
       }
-      return Effect.map(Scope.close(opened.scope, Exit.void), () => {
-        // Having taken the terminal part is having taken the whole answer.
-        if (opened.sawEnd || opened.exhausted) return this.#won(opened)
-        const now = call.core.now()
-        this.#opened = undefined
-        call.keep(opened.attempt.settle("cancelled", ignored, undefined, now, call.startedAt))
-        call.end("cancelled", undefined, undefined, now)
-      })
+      // Having taken the terminal part is having taken the whole answer.
+      if (opened.sawEnd) return this.#finish(opened)
+      return Effect.onExit(Scope.close(opened.scope, Exit.void), () =>
+        Effect.sync(() => {
+          const now = call.core.now()
+          call.keep(opened.attempt.cancel(now, call.startedAt))
+          call.end("cancelled", undefined, undefined, now)
+        })
+      )
     })
   }
 }
