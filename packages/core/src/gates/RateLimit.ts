@@ -27,7 +27,7 @@ export interface Permit {
   settled: boolean
 }
 
-/** Sums of fractional spacings are not exact: without this microsecond the last request of a burst could come too early. */
+/** A microsecond. Sums of fractional spacings are not exact: without it the last request of a burst may seem too early. */
 const tolerance = 0.001
 
 /**
@@ -78,7 +78,7 @@ export const make = (options: Options): Gate<Permit> => {
     },
     snapshot: (now) => {
       const aheadMs = remaining(tat, Math.max(now, lastSeen))
-      const left = Math.floor(burst - (aheadMs - tolerance) / spacing)
+      const left = Math.min(burst, Math.floor(burst - (aheadMs - tolerance) / spacing))
       return { state: left > 0 ? "free" : "limited", left, aheadMs }
     },
     restore: (snapshot, now) => {

@@ -57,20 +57,30 @@ export const make = (options: Options = {}): RetryBudget => {
   const deposits = TimeWindow.make({ ms: ttl, buckets })
   const withdrawals = TimeWindow.make({ ms: ttl + ttl / buckets, buckets: buckets + 1 })
 
+  // One time for both: a clock that steps back must not put a withdrawal before the deposits it was made against.
+  let lastSeen = Number.NEGATIVE_INFINITY
+  const see = (now: Millis): Millis => {
+    if (now > lastSeen) lastSeen = now
+    return lastSeen
+  }
   // Ten deposits of 0.1 are one extra, whatever binary fractions make of it.
-  const balance = (now: Millis): number => ratio * deposits.sum(0, now) + reserve - withdrawals.sum(0, now) + 1e-9
+  const balance = (at: Millis): number => ratio * deposits.sum(0, at) + reserve - withdrawals.sum(0, at) + 1e-9
 
   return {
-    deposit: (now) => deposits.add(0, 1, now),
+    deposit: (now) => deposits.add(0, 1, see(now)),
     tryWithdraw: (now) => {
-      if (balance(now) < 1) return false
-      withdrawals.add(0, 1, now)
+      const at = see(now)
+      if (balance(at) < 1) return false
+      withdrawals.add(0, 1, at)
       return true
     },
-    snapshot: (now) => ({
-      calls: deposits.sum(0, now),
-      extras: withdrawals.sum(0, now),
-      balance: Math.max(0, Math.floor(balance(now)))
-    })
+    snapshot: (now) => {
+      const at = see(now)
+      return {
+        calls: deposits.sum(0, at),
+        extras: withdrawals.sum(0, at),
+        balance: Math.max(0, Math.floor(balance(at)))
+      }
+    }
   }
 }

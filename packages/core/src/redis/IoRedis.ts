@@ -34,7 +34,7 @@ export interface Settings {
 /** Either what to connect to, or a client of yours. */
 export type Options =
   | (Settings & {
-      /** Anything else ioredis takes (TLS, Sentinel, database); wins over what this module would set. */
+      /** Anything else ioredis takes (TLS, Sentinel, database); wins over what this module would set, not over `url`. */
       readonly options?: Omit<RedisOptions, "password" | "replyMapping">
     })
   | {
@@ -54,7 +54,7 @@ export const layerConfig = (settings: Config.Wrap<Settings>): Layer.Layer<Redis,
 
 const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Redis["Service"], never, Scope.Scope> {
   const random = yield* Random.Random
-  const wait = "client" in options ? Duration.zero : Duration.fromInputUnsafe(options.connectWait ?? "1 second")
+  const wait = Duration.fromInputUnsafe(("client" in options ? undefined : options.connectWait) ?? "1 second")
   const client =
     "client" in options
       ? yield* borrowed(options.client)
@@ -91,15 +91,7 @@ const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Re
 const dedicated = { enableOfflineQueue: true, commandTimeout: undefined, socketTimeout: undefined, lazyConnect: false }
 
 const connect = (settings: Exclude<Options, { readonly client: Client }>, random: () => number): Client => {
-  const { url = "redis://localhost:6379", password, commandTimeout = "1 second", options } = settings
-  const address = typeof url === "string" ? url : Redacted.value(url)
-  if (!/^(\/|rediss?:\/\/)/.test(address) || !(address.startsWith("/") || URL.canParse(address))) {
-    throw new InvalidOption(
-      "IoRedis.layer: url",
-      "redis://host:port, rediss://host:port or the path of a socket",
-      hidden
-    )
-  }
+  const { url, password, commandTimeout = "1 second", options } = settings
   const bounds: RedisOptions = {
     connectTimeout: 2000,
     // No answer to anything for this long: the connection is dead, although nobody said so. A new one is tried.
@@ -108,7 +100,6 @@ const connect = (settings: Exclude<Options, { readonly client: Client }>, random
     enableOfflineQueue: false,
     // 0: what is in flight when the connection goes fails then. Sent again it could happen twice.
     maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
     retryStrategy: (times) => Math.min(1000, 25 * 2 ** Math.min(times, 10)) * (0.5 + random() / 2),
     // After a failover the old primary refuses writes: ask again who is the primary.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
@@ -116,9 +107,26 @@ const connect = (settings: Exclude<Options, { readonly client: Client }>, random
     ...options
   }
   // The scripts and Effect read the flat replies of RESP2.
-  return new Client(address, { ...bounds, replyMapping: "legacy" })
+  const complete = { ...bounds, replyMapping: "legacy" } as const
+  return url === undefined ? new Client(complete) : new Client(address(url, password), complete)
 }
 
+/** ioredis takes the password of the address first, so ours has to be in it. */
+const address = (url: NonNullable<Settings["url"]>, password: Settings["password"]) => {
+  const text = typeof url === "string" ? url : Redacted.value(url)
+  if (text.startsWith("/")) return text
+  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new InvalidOption(
+      "IoRedis.layer: url",
+      "redis://host:port, rediss://host:port or the path of a socket",
+      hidden
+    )
+  }
+  if (password === undefined) return text
+  const parsed = new URL(text)
+  parsed.password = encodeURIComponent(Redacted.value(password))
+  return parsed.href
+}
 const hidden = Symbol("<redacted>")
 
 const owned = (open: () => Client) =>
@@ -198,5 +206,5 @@ const sendOver =
  */
 const plain = (error: unknown): Error => {
   const message = error instanceof Error ? error.message : "Redis failed"
-  return new Error(message)
+  return new Error(message.replace(/,? ?with args beginning with:.*$/s, ""))
 }

@@ -47,7 +47,10 @@ export type QueueEvent =
   | { readonly _tag: "Failed"; readonly id: string; readonly attempt: number; readonly cause: Cause.Cause<unknown> }
   /** Handed back because its worker was interrupted. */
   | { readonly _tag: "Released"; readonly id: string }
-  /** The lease had run out and somebody else owns the job: this process's ack, nack or extend did nothing. */
+  /**
+   * The job is not this claim's any more, so its ack, nack or extend did nothing: the lease ran out, or an earlier ack or
+   * nack, whose answer was lost, had done it already.
+   */
   | { readonly _tag: "StaleLease"; readonly id: string; readonly operation: "ack" | "nack" | "extend" }
   /** A job's end could not be told to Redis. It is delivered again when its lease has run out. */
   | { readonly _tag: "Unsettled"; readonly id: string }

@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
 import { InvalidOption, integer } from "../model/InvalidOption.ts"
 import { type Priority, positiveMillis } from "../model/RouteRequest.ts"
 import * as Scripts from "./internal/queueScripts.ts"
+import { statsOf } from "./internal/queueStats.ts"
 import { keyName, Redis, type RedisError, within } from "./internal/server.ts"
 import { work } from "./internal/worker.ts"
 import {
@@ -251,36 +252,6 @@ const delayMillis = (option: string, input: Duration.Input): number => {
 }
 
 const priorityOf = (cls: string): Priority => classes[Number(cls)] ?? "P3"
-
-const statsOf = ([ready, delayed, leased, dead, oldest, flat]: readonly [
-  number,
-  number,
-  number,
-  number,
-  number,
-  ReadonlyArray<string>
-]): Stats => {
-  const counts = new Map<string, number>()
-  for (let i = 0; i + 1 < flat.length; i += 2) counts.set(String(flat[i]), Number(flat[i + 1]))
-  const of = (name: string) => counts.get(name) ?? 0
-  return {
-    depth: { P0: of("depth:0"), P1: of("depth:1"), P2: of("depth:2"), P3: of("depth:3") },
-    ready,
-    delayed,
-    leased,
-    dead,
-    oldestMs: oldest < 0 ? undefined : oldest,
-    enqueued: of("enqueued"),
-    acked: of("acked"),
-    redelivered: of("redelivered"),
-    reclaimed: of("reclaimed"),
-    stale: of("stale"),
-    expired: of("expired"),
-    shed: of("shed"),
-    refused: of("refused"),
-    died: of("died")
-  }
-}
 
 const resolve = <A>(options: Options<A>) => {
   const where = "PriorityQueue"

@@ -5,22 +5,20 @@
  * included.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { AttemptTimeout, type Classification, Truncated } from "../../model/Classifier.ts"
+import type { Classification } from "../../model/Classifier.ts"
 import type { Millis } from "../../model/Gate.ts"
 import { failure, ignored, type Outcome, success } from "../../model/Outcome.ts"
 import * as RouteError from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
-import * as Backoff from "../../policies/Backoff.ts"
 import type { Attempt } from "./Attempt.ts"
 import { Call } from "./Call.ts"
 import type { Core } from "./Core.ts"
-import { excluded } from "./Pick.ts"
+import * as Verdict from "./Verdict.ts"
+import * as Waiting from "./Waiting.ts"
 
 /** What an attempt does, and when its permit comes back. */
 export interface Perform<Id extends string, C, A, E, R> {
@@ -180,9 +178,9 @@ const failed = <Id extends string, C, A, E, R>(
   }
   const error = interrupted ? attempt.timeout : Cause.squash(cause)
   const isDefect = !interrupted && !cause.reasons.some(Cause.isFailReason)
-  const verdict = isDefect ? defect : classify(call, error)
+  const verdict = isDefect ? Verdict.defect : Verdict.of(call.core.classify, error)
   call.keep(attempt.settle("failed", verdict.outcome, verdict.errorType, now, call.startedAt))
-  if (!verdict.sameTarget && !verdict.otherTarget && !isOurs(error)) {
+  if (!verdict.sameTarget && !verdict.otherTarget && !Verdict.isOurs(error)) {
     call.end("error", verdict.errorType, undefined, now)
     return resume(Exit.failCause(cause))
   }
@@ -193,9 +191,9 @@ const failed = <Id extends string, C, A, E, R>(
     return stop(call, resume, broken, undefined, now)
   }
   const { maxAttempts, budget } = call.core.retry
-  if (call.attempts >= maxAttempts || (isOurs(error) && !verdict.sameTarget && !verdict.otherTarget)) {
+  if (call.attempts >= maxAttempts || (Verdict.isOurs(error) && !verdict.sameTarget && !verdict.otherTarget)) {
     const exhausted = new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts })
-    return stop(call, resume, exhausted, backAt(call, now), now)
+    return stop(call, resume, exhausted, Waiting.backAt(call, now), now)
   }
   // A rate limit before any content was refused unread; anything else may have been carried out.
   if (!call.request.idempotent && !(call.lastWasRateLimit && attempt.firstContentAt === undefined)) {
@@ -203,7 +201,7 @@ const failed = <Id extends string, C, A, E, R>(
   }
   // Charged when the call decides to go on, so that calls in back-off count.
   if (!budget.tryWithdraw(now)) {
-    return stop(call, resume, new RouteError.RetryBudgetExhausted({}), backAt(call, now), now)
+    return stop(call, resume, new RouteError.RetryBudgetExhausted({}), Waiting.backAt(call, now), now)
   }
   remember(call, attempt, verdict)
   next(call, perform, resume, now)
@@ -219,10 +217,7 @@ const remember = <Id extends string, C>(call: Call<Id, C>, attempt: Attempt<Id, 
   call.tried = [...(call.tried ?? []), attempt.state]
 }
 
-/**
- * No target can take the call now. Sleeps until one may: a target already tried after a back-off, a parked one when its
- * time has come, an unknown time (a full bulkhead, a probe under way) by back-off and for `maxWait` in all.
- */
+/** No target can take the call now: sleeps until one may, or ends the call where that is not worth it. */
 const wait = <Id extends string, C, A, E, R>(
   call: Call<Id, C>,
   perform: Perform<Id, C, A, E, R>,
@@ -230,38 +225,20 @@ const wait = <Id extends string, C, A, E, R>(
   now: Millis
 ): void => {
   const { core } = call
-  let earliest: Millis | undefined
-  let known: Millis | undefined
-  let unknown = false
-  for (const state of core.states) {
-    const why = excluded(state, call.request, call, now)
-    if (why?.final === true) continue
-    const at = why === undefined ? now : why.retryAt
-    if (at === undefined) unknown = true
-    else {
-      if (why !== undefined && why.reason !== "Tried" && (known === undefined || at < known)) known = at
-      if (earliest === undefined || at < earliest) earliest = at
-    }
-  }
-  const backoff = call.lastWasRateLimit ? core.retry.throttled : core.retry.transient
-  const jittered = unknown || call.last !== undefined ? Backoff.delayMs(backoff, call.waits, core.rng) : 0
-  const untilKnown = earliest === undefined ? Number.POSITIVE_INFINITY : (earliest - now) * (1 + 0.1 * core.rng())
-  const mayQueue = unknown && call.queuedMs < Math.min(core.retry.maxWaitMs, call.request.deadlineMs / 4)
-  const delay = mayQueue ? jittered : Math.max(jittered, untilKnown)
-  if (!(now + delay < call.deadlineAt) || (earliest === undefined && !mayQueue)) {
+  const plan = Waiting.plan(call, now)
+  if (plan.delay === undefined) {
     const reason = new RouteError.NoCandidate({ exclusions: call.exclusions(now) })
-    return stop(call, resume, reason, known, now)
+    return stop(call, resume, reason, plan.backAt, now)
   }
   call.waits++
   call.armDeadline()
-  const clock = Context.get(call.context, Clock.Clock)
-  const fiber = Effect.runForkWith(call.context)(clock.sleep(Duration.millis(Math.max(1, delay))))
+  const fiber = Effect.runForkWith(call.context)(core.sleep(plan.delay))
   call.fiber = fiber
   fiber.addObserver(() => {
     call.fiber = undefined
     const at = core.now()
     call.waitedMs += at - now
-    if (mayQueue) call.queuedMs += at - now
+    if (plan.queued) call.queuedMs += at - now
     if (call.cancelled) {
       call.end("cancelled", undefined, undefined, at)
       return resume(Exit.interrupt())
@@ -270,18 +247,6 @@ const wait = <Id extends string, C, A, E, R>(
     call.tried = undefined
     next(call, perform, resume, at)
   })
-}
-
-/** When the first target is worth asking again; `undefined` when one may be asked now, or nobody knows. */
-const backAt = <Id extends string, C>(call: Call<Id, C>, now: Millis): Millis | undefined => {
-  let earliest: Millis | undefined
-  for (const state of call.core.states) {
-    const verdict = state.verdict(now, call.request.cost)
-    if (verdict === undefined) return undefined
-    if (verdict.retryAt !== undefined && (earliest === undefined || verdict.retryAt < earliest))
-      earliest = verdict.retryAt
-  }
-  return earliest
 }
 
 const stop = <Id extends string, C, A, E>(
@@ -302,17 +267,3 @@ const deadlineExceeded = <Id extends string, C>(call: Call<Id, C>) =>
 /** A target that had at least half of the call's time was too slow; one that was asked late is not to blame. */
 const atDeadline = <Id extends string, C>(call: Call<Id, C>, attempt: Attempt<Id, C>, now: Millis): Outcome =>
   now - attempt.startedAt >= call.request.deadlineMs / 2 ? failure("DeadlineExceeded") : ignored
-
-/** Made by the router itself: not in the caller's error type, so it only leaves inside a `RouteError`. */
-const isOurs = (error: unknown): boolean => error instanceof AttemptTimeout || error instanceof Truncated
-
-/** A bug, ours or the application's: it says nothing about a target and is not hidden by another attempt. */
-const defect: Classification = { outcome: ignored, errorType: "Defect", sameTarget: false, otherTarget: false }
-
-const classify = <Id extends string, C>(call: Call<Id, C>, error: unknown): Classification => {
-  try {
-    return call.core.classify(error)
-  } catch {
-    return { ...defect, errorType: "_OTHER" }
-  }
-}

@@ -1,4 +1,5 @@
 /** What all calls of one router share. Made once by `Router.make`; nothing in it is global. */
+import type * as Effect from "effect/Effect"
 import type { ChainPermit } from "../../gates/Chain.ts"
 import type { Classifier } from "../../model/Classifier.ts"
 import type { GateEvent, Millis, Rng } from "../../model/Gate.ts"
@@ -49,6 +50,8 @@ export interface Core<Id extends string, C> {
   /** Epoch milliseconds. */
   readonly wallClock: () => number
   readonly rng: Rng
+  /** Milliseconds, at least one, on the router's clock. */
+  readonly sleep: (ms: Millis) => Effect.Effect<void>
   readonly deadlines: Deadlines
   readonly retry: Policy
   readonly timeouts: Timeouts

@@ -1,5 +1,6 @@
 /** Assembles what the calls of a router share: checks the options, takes the services once. */
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
@@ -49,6 +50,7 @@ export const core = Effect.fnUntraced(function* <Id extends string, C>(options: 
     now,
     wallClock: () => clock.currentTimeMillisUnsafe(),
     rng,
+    sleep: (ms) => clock.sleep(Duration.millis(Math.max(1, ms))),
     deadlines: Deadlines.make(clock, now, yield* Scope.Scope),
     retry: yield* RetryPolicy,
     timeouts,
