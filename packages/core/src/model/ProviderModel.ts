@@ -67,3 +67,6 @@ export const isContent = (part: StreamPart): boolean => {
 
 /** The terminal fact: a stream that ends without it was cut. */
 export const isEnd = (part: StreamPart): boolean => part.type === "finish"
+
+/** Nothing takes it back: the handler of a tool call may have run by the time the stream breaks. */
+export const isIrrevocable = (part: StreamPart): boolean => part.type === "tool-call"

@@ -35,6 +35,8 @@ export interface Snapshot {
 export interface RetryBudget {
   /** A call has begun: its first attempt. */
   readonly deposit: (now: Millis) => void
+  /** Would `tryWithdraw` say yes? Changes nothing. */
+  readonly hasBalance: (now: Millis) => boolean
   /** Pays for one extra attempt; to be asked before its back-off, not after. False: the balance is untouched. */
   readonly tryWithdraw: (now: Millis) => boolean
   readonly snapshot: (now: Millis) => Snapshot
@@ -68,6 +70,7 @@ export const make = (options: Options = {}): RetryBudget => {
 
   return {
     deposit: (now) => deposits.add(0, 1, see(now)),
+    hasBalance: (now) => balance(see(now)) >= 1,
     tryWithdraw: (now) => {
       const at = see(now)
       if (balance(at) < 1) return false

@@ -13,7 +13,14 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { CurrentClassifier } from "../model/Classifier.ts"
 import type { AttemptFacts } from "../model/Decision.ts"
-import { isContent, isEnd, type Part, type ProviderModel, type StreamPart } from "../model/ProviderModel.ts"
+import {
+  isContent,
+  isEnd,
+  isIrrevocable,
+  type Part,
+  type ProviderModel,
+  type StreamPart
+} from "../model/ProviderModel.ts"
 import type { RouteError } from "../model/RouteError.ts"
 import type * as RouteRequest from "../model/RouteRequest.ts"
 import type { CurrentStrategy } from "../model/Strategy.ts"
@@ -46,7 +53,7 @@ export interface Options {
   /**
    * What a stream does when its target breaks after the first content. `restart` sends a `response-metadata` part with
    * `metadata.spillway.restarted` and then the whole answer again (`isRestart` finds it); `buffered` sends nothing before
-   * the answer is complete. Default `fail`.
+   * the answer is complete. A tool call that was handed over is never repeated: after it `restart` fails too. Default `fail`.
    */
   readonly onBreak?: "fail" | "restart" | "buffered"
 }
@@ -84,7 +91,7 @@ export const make = <Id extends string>(
                     if (facts !== noFacts) attempt.report(facts)
                     return parts
                   }),
-                { isContent, isEnd, onBreak }
+                { isContent, isEnd, isIrrevocable, onBreak }
               )
               .pipe(Stream.catchTag("RouteError", (error) => Stream.fail(toAiError(error, "streamText"))))
           )

@@ -90,8 +90,8 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
     route: (call, options) => route(core, call, options),
     stream: (call, options) => {
       const stream = router.stream(options, (attempt) => fromIterable(attempt, call), options)
-      const signal = options?.signal
-      return Stream.toAsyncIterable(signal === undefined ? stream : Stream.interruptWhen(stream, aborted(signal)))
+      const iterable = Stream.toAsyncIterable(stream)
+      return options?.signal === undefined ? iterable : until(options.signal, iterable)
     },
     explain: (options) => Effect.runSync(router.explain(options)),
     status: () => Effect.runSync(router.status),
@@ -128,7 +128,9 @@ const route = <Id extends string, C, A>(
       if (Exit.isSuccess(exit)) resolve(exit.value)
       else reject(call.cancelled ? signal?.reason : Cause.squash(exit.cause))
     })
-    if (signal !== undefined && !call.ended) signal.addEventListener("abort", abort, { once: true })
+    if (signal === undefined || call.ended) return
+    if (signal.aborted) abort()
+    else signal.addEventListener("abort", abort, { once: true })
   })
 }
 
@@ -186,11 +188,30 @@ const fromIterable = <Id extends string, C, A>(
 const ignore = () => {}
 const doneCause = Cause.fail(Cause.Done())
 
-/** Fails with the signal's reason once it fires. */
-const aborted = (signal: AbortSignal): Effect.Effect<never, unknown> =>
-  Effect.callback((resume) => {
-    const fire = () => resume(Exit.fail(signal.reason))
-    if (signal.aborted) return fire()
-    signal.addEventListener("abort", fire, { once: true })
-    return Effect.sync(() => signal.removeEventListener("abort", fire))
-  })
+/** The same parts until the signal fires: then the stream is closed at once, read or not, and `next` rejects with its reason. */
+const until = <A>(signal: AbortSignal, iterable: AsyncIterable<A>): AsyncIterable<A> => ({
+  [Symbol.asyncIterator]() {
+    const inner = iterable[Symbol.asyncIterator]()
+    const close = () => inner.return?.().then(ignore, ignore)
+    const leave = () => signal.removeEventListener("abort", close)
+    signal.addEventListener("abort", close, { once: true })
+    return {
+      next: async () => {
+        signal.throwIfAborted()
+        try {
+          const result = await inner.next()
+          signal.throwIfAborted()
+          if (result.done === true) leave()
+          return result
+        } catch (error) {
+          leave()
+          throw signal.aborted ? signal.reason : error
+        }
+      },
+      return: async () => {
+        leave()
+        return (await inner.return?.()) ?? { done: true, value: undefined }
+      }
+    }
+  }
+})

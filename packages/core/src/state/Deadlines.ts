@@ -9,8 +9,6 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import type * as Scope from "effect/Scope"
 import type { Millis } from "../model/Gate.ts"
 
 /** Something that ends at a known time. Extend it: the object is its own place in the list. */
@@ -43,8 +41,11 @@ class Lane {
   }
 }
 
-/** Timers run in `scope` and on `clock`, so virtual time drives them in tests. */
-export const make = (clock: Clock.Clock, now: () => Millis, scope: Scope.Scope): Deadlines => {
+/**
+ * Timers run on `clock`, so virtual time drives them in tests. They belong to what they end and not to the router's scope: a
+ * call that is still running when its router closes keeps its deadline.
+ */
+export const make = (clock: Clock.Clock, now: () => Millis): Deadlines => {
   const lanes = new Map<Millis, Lane>()
   let size = 0
 
@@ -87,7 +88,7 @@ export const make = (clock: Clock.Clock, now: () => Millis, scope: Scope.Scope):
     if (lane === undefined) {
       lane = new Lane(ms)
       lanes.set(ms, lane)
-      Fiber.runIn(Effect.runFork(run(lane)), scope)
+      Effect.runFork(run(lane))
     }
     return lane
   }

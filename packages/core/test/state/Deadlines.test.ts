@@ -19,7 +19,7 @@ class Probe extends Deadline {
 const fresh = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  return { now, deadlines: make(clock, now, yield* Effect.scope) }
+  return { now, deadlines: make(clock, now) }
 })
 
 describe("Deadlines", () => {
@@ -70,7 +70,7 @@ describe("Deadlines", () => {
               ms: fc.constantFrom(1, 7, 50, 250, 251, 3000),
               wait: fc.nat(400)
             }),
-            { maxLength: 60 }
+            { maxLength: 60, size: "max" }
           ),
           (script) =>
             Effect.runPromise(

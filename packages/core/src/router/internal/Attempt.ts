@@ -24,6 +24,7 @@ export class Attempt<Id extends string, C> extends Deadline {
   readonly #permit: Chain.ChainPermit
   readonly #core: Core<Id, C>
   #settled = false
+  #aborted = false
   #controller: AbortController | undefined = undefined
   #clock: AttemptTimeout["clock"] = "Attempt"
   #limit: Millis = 0
@@ -63,7 +64,8 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   /** Facts about the answer, for records, spans and money. May be called several times; later values win. */
   report(facts: AttemptFacts): void {
-    this.facts = this.facts === undefined ? facts : { ...this.facts, ...facts }
+    const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+    this.facts = { ...this.facts, ...known }
   }
 
   /** Starts `clock` anew; `Infinity` stops it. */
@@ -75,11 +77,15 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   /** Fires when the attempt is over without its answer. Made when first asked for. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#aborted) this.#controller.abort()
+    }
     return this.#controller.signal
   }
 
   abort(): void {
+    this.#aborted = true
     this.#controller?.abort()
   }
 

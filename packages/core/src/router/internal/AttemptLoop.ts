@@ -96,27 +96,20 @@ const next = <Id extends string, C, A, E, R>(
   now: Millis
 ): void => {
   if (now >= call.deadlineAt) return stop(call, resume, deadlineExceeded(call), undefined, now)
-  let attempt: Attempt<Id, C> | undefined
-  try {
-    attempt = call.begin(now)
-  } catch (error) {
-    // A strategy, a gate or a constraint of the application threw: a bug, and no attempt was made.
-    call.end("error", "Defect", undefined, now)
-    return resume(Exit.die(error))
-  }
+  const attempt = guarded(call, resume, () => call.begin(now))
+  if (attempt === "threw") return
   if (attempt === undefined) return wait(call, perform, resume, now)
   const fiber = fork(call, attempt, perform)
   const exit = fiber.pollUnsafe()
   if (exit !== undefined) return ended(call, perform, resume, attempt, exit)
-  const running = attempt
-  call.fiber = running.fiber = fiber
+  call.fiber = attempt.fiber = fiber
   call.armDeadline()
   const limit = perform.clock === "Attempt" ? call.core.timeouts.attemptMs : call.core.timeouts.firstContentMs
   // The call's deadline stands above an attempt's clock that could not run out before it.
-  if (limit < call.request.deadlineMs && running.firstContentAt === undefined) {
-    running.arm(perform.clock, limit, now)
+  if (limit < call.request.deadlineMs && attempt.firstContentAt === undefined) {
+    attempt.arm(perform.clock, limit, now)
   }
-  fiber.addObserver((exit) => ended(call, perform, resume, running, exit))
+  fiber.addObserver((exit) => ended(call, perform, resume, attempt, exit))
 }
 
 const fork = <Id extends string, C, A, E, R>(
@@ -199,11 +192,12 @@ const failed = <Id extends string, C, A, E, R>(
   if (!call.request.idempotent && !(call.lastWasRateLimit && attempt.firstContentAt === undefined)) {
     return stop(call, resume, new RouteError.NotIdempotent({}), undefined, now)
   }
-  // Charged when the call decides to go on, so that calls in back-off count.
-  if (!budget.tryWithdraw(now)) {
+  if (!budget.hasBalance(now)) {
     return stop(call, resume, new RouteError.RetryBudgetExhausted({}), Waiting.backAt(call, now), now)
   }
   remember(call, attempt, verdict)
+  // Charged as soon as it is clear that another attempt is made or waited for: calls in back-off count.
+  call.owes = true
   next(call, perform, resume, now)
 }
 
@@ -225,11 +219,14 @@ const wait = <Id extends string, C, A, E, R>(
   now: Millis
 ): void => {
   const { core } = call
-  const plan = Waiting.plan(call, now)
+  const plan = guarded(call, resume, () => Waiting.plan(call, now))
+  if (plan === "threw") return
   if (plan.delay === undefined) {
-    const reason = new RouteError.NoCandidate({ exclusions: call.exclusions(now) })
-    return stop(call, resume, reason, plan.backAt, now)
+    const exclusions = guarded(call, resume, () => call.exclusions(now))
+    if (exclusions === "threw") return
+    return stop(call, resume, new RouteError.NoCandidate({ exclusions }), plan.backAt, now)
   }
+  call.pay(now)
   call.waits++
   call.armDeadline()
   const fiber = Effect.runForkWith(call.context)(core.sleep(plan.delay))
@@ -247,6 +244,21 @@ const wait = <Id extends string, C, A, E, R>(
     call.tried = undefined
     next(call, perform, resume, at)
   })
+}
+
+/** A strategy, a gate or a constraint of the application that throws is a bug: the call ends with it, and holds nothing. */
+const guarded = <Id extends string, C, A, E, B>(
+  call: Call<Id, C>,
+  resume: Resume<A, E>,
+  body: () => B
+): B | "threw" => {
+  try {
+    return body()
+  } catch (error) {
+    call.end("error", "Defect", undefined, call.core.now())
+    resume(Exit.die(error))
+    return "threw"
+  }
 }
 
 const stop = <Id extends string, C, A, E>(

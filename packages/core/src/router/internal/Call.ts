@@ -32,6 +32,8 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   waitedMs: Millis = 0
   /** Spent waiting for a permit that no gate gave a time for. */
   queuedMs: Millis = 0
+  /** A further attempt was decided on and is not paid for yet. */
+  owes = false
   /** What the last attempt failed with. */
   last: unknown = undefined
   lastWasRateLimit = false
@@ -80,8 +82,8 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   begin(now: Millis): Attempt<Id, C> | undefined {
     const picked = this.core.pick(this, now)
     if (picked === undefined) return undefined
-    const reason: AttemptReason =
-      this.attempts === 0 ? "primary" : this.barred?.includes(picked.state) || this.waits > 0 ? "retry" : "failover"
+    const reason = this.#reasonFor(picked.state)
+    this.pay(now)
     if (this.attempts === 0) this.core.retry.budget.deposit(now)
     const attempt = new Attempt(this.core, picked.state, picked.permit, this.attempts++, reason, now)
     if (this.observer !== undefined) {
@@ -91,13 +93,25 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     return attempt
   }
 
+  /** A retry asks a target of this call again; a failover asks another one, however long the call has waited before. */
+  #reasonFor(state: TargetState<Id, C>): AttemptReason {
+    if (this.attempts === 0) return "primary"
+    return this.records?.some((record) => record.target === state.target.id) === true ? "retry" : "failover"
+  }
+
+  /** Pays for the further attempt that the call has decided on, once. */
+  pay(now: Millis): void {
+    if (this.owes) this.core.retry.budget.tryWithdraw(now)
+    this.owes = false
+  }
+
   /** Who was passed over for `picked`, and why; walks all targets, so only for an observer that wants it. */
   #tellSkipped(observer: CallObserver, picked: TargetState<Id, C>, now: Millis): void {
     if (observer.skipped === undefined) return
     for (const state of this.core.states) {
       if (state === picked || state.target.tier > picked.target.tier) continue
-      const why = excluded(state, this.request, this, now)
-      if (why !== undefined && why.reason !== "Tried") observer.skipped(state.target, why.reason)
+      const why = whyNot(state, this, now)
+      if (why !== undefined && why !== "Tried") observer.skipped(state.target, why)
     }
   }
 
@@ -166,5 +180,18 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
       this.observer?.skipped?.(state.target, why.reason)
     }
     return list
+  }
+}
+
+/** Only for those who watch: an application's constraint that throws this time must not cost the call its permit. */
+const whyNot = <Id extends string, C>(
+  state: TargetState<Id, C>,
+  call: Call<Id, C>,
+  now: Millis
+): string | undefined => {
+  try {
+    return excluded(state, call.request, call, now)?.reason
+  } catch {
+    return undefined
   }
 }

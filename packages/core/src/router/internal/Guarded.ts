@@ -16,11 +16,16 @@ export const guarded = (telemetry: Telemetry): Telemetry => {
     }
   }
 
-  const attemptObserver = (observer: AttemptObserver): AttemptObserver => ({
-    ...observer,
-    firstContent: () => run(() => observer.firstContent?.()),
-    end: (record) => run(() => observer.end(record))
-  })
+  // Spelled out, not spread: an observer may be an instance of a class.
+  const attemptObserver = (observer: AttemptObserver): AttemptObserver => {
+    const context = run(() => observer.context)
+    return {
+      ...(context === undefined ? undefined : { context }),
+      ...(observer.run === undefined ? undefined : { run: observer.run.bind(observer) }),
+      firstContent: () => run(() => observer.firstContent?.()),
+      end: (record) => run(() => observer.end(record))
+    }
+  }
 
   const callObserver = (observer: CallObserver): CallObserver => ({
     attempt: (info) => {

@@ -3,7 +3,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
 import { CurrentClassifier } from "../../model/Classifier.ts"
 import { CurrentStrategy } from "../../model/Strategy.ts"
 import * as Target from "../../model/Target.ts"
@@ -51,7 +50,7 @@ export const core = Effect.fnUntraced(function* <Id extends string, C>(options: 
     wallClock: () => clock.currentTimeMillisUnsafe(),
     rng,
     sleep: (ms) => clock.sleep(Duration.millis(Math.max(1, ms))),
-    deadlines: Deadlines.make(clock, now, yield* Scope.Scope),
+    deadlines: Deadlines.make(clock, now),
     retry: yield* RetryPolicy,
     timeouts,
     classify: yield* CurrentClassifier,

@@ -21,8 +21,11 @@ export const excluded = <Id extends string, C>(
     return { reason: "Tried", retryAt: undefined, final: true }
   }
   const verdict = state.verdict(now, request.cost)
-  if (verdict !== undefined)
-    return { reason: verdict.reason, retryAt: verdict.retryAt, final: state.control !== "open" }
+  if (verdict !== undefined) {
+    const forEver = verdict.retryAt === Number.POSITIVE_INFINITY
+    const retryAt = forEver ? undefined : verdict.retryAt
+    return { reason: verdict.reason, retryAt, final: forEver || state.control !== "open" }
+  }
   return history.tried?.includes(state) === true ? { reason: "Tried", retryAt: now, final: false } : undefined
 }
 

@@ -29,6 +29,11 @@ export interface StreamOptions<A> {
   readonly isContent?: (part: A) => boolean
   /** Is this the terminal part? When given, a stream that ends without one was cut, and that is a failure. */
   readonly isEnd?: (part: A) => boolean
+  /**
+   * A part that no restart can take back once it was handed over, such as a tool call: from then on a break fails. Default:
+   * none is.
+   */
+  readonly isIrrevocable?: (part: A) => boolean
   /** Default `BreakPolicy.fail`. */
   readonly onBreak?: BreakPolicy<A>
 }
@@ -78,6 +83,8 @@ interface Opened<Id extends string, C, A, E> {
   held: Array<A>
   /** Parts handed over. */
   parts: number
+  /** A part that nothing takes back was handed over. */
+  irrevocable: boolean
   /** The terminal part was seen. */
   sawEnd: boolean
 }
@@ -107,7 +114,15 @@ class Session<Id extends string, C, A, E> {
   #begin(attempt: Attempt<Id, C>, stream: Stream.Stream<A, E>): Effect.Effect<Opened<Id, C, A, E>, E> {
     const scope = Scope.makeUnsafe()
     const opening = Effect.flatMap(Scope.provide(Stream.toPull(stream), scope), (pull) => {
-      const opened: Opened<Id, C, A, E> = { attempt, scope, pull, held: [], parts: 0, sawEnd: false }
+      const opened: Opened<Id, C, A, E> = {
+        attempt,
+        scope,
+        pull,
+        held: [],
+        parts: 0,
+        irrevocable: false,
+        sawEnd: false
+      }
       return Effect.map(this.#untilCommit(opened), (exhausted) => ({ opened, exhausted }))
     })
     return Effect.flatMap(Effect.exit(Effect.interruptible(opening)), (exit) => {
@@ -145,7 +160,7 @@ class Session<Id extends string, C, A, E> {
 
   /** Holds parts; true when the first content is among what is held. */
   #take(opened: Opened<Id, C, A, E>, parts: ReadonlyArray<A>): boolean {
-    const { isContent, isEnd } = this.#options
+    const { isContent, isEnd, isIrrevocable } = this.#options
     const { attempt } = opened
     const { core } = this.#call
     for (const part of parts) {
@@ -154,6 +169,7 @@ class Session<Id extends string, C, A, E> {
         attempt.firstContent(core.now())
       }
       if (isEnd?.(part) === true) opened.sawEnd = true
+      if (isIrrevocable?.(part) === true) opened.irrevocable = true
     }
     if (attempt.firstContentAt === undefined) return false
     // `buffered` reads on in the attempt's own fiber: from now on the idle clock watches it.
@@ -217,7 +233,7 @@ class Session<Id extends string, C, A, E> {
     // What a finalizer of the broken stream dies of is not worse than what broke it.
     const closed = Effect.uninterruptible(Effect.exit(Scope.close(opened.scope, Exit.failCause(cause))))
     return Effect.flatMap(closed, (): PartsPull<A, E | RouteError> => {
-      if (policy?._tag !== "Restart") {
+      if (policy?._tag !== "Restart" || opened.irrevocable) {
         return Effect.flatMap(attemptLoopAfter(call, given, attempt, cause), (again) => this.#handOver(again))
       }
       let marker: A

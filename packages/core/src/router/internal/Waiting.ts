@@ -33,14 +33,15 @@ export const plan = <Id extends string, C>(call: Call<Id, C>, now: Millis): Plan
     if (why !== undefined && why.reason !== "Tried") backAt = Math.min(at, backAt ?? at)
     earliest = Math.min(at, earliest ?? at)
   }
-  const queued = unknown && call.queuedMs < Math.min(retry.maxWaitMs, call.request.deadlineMs / 4)
+  const mayQueueFor = Math.min(retry.maxWaitMs, call.request.deadlineMs / 4) - call.queuedMs
+  const queued = unknown && mayQueueFor > 0
   const backoff =
     unknown || call.last !== undefined
       ? Backoff.delayMs(call.lastWasRateLimit ? retry.throttled : retry.transient, call.waits, rng)
       : 0
   // Not all who were told the same time come back together.
   const untilOpen = earliest === undefined ? Number.POSITIVE_INFINITY : (earliest - now) * (1 + 0.1 * rng())
-  const delay = queued ? backoff : Math.max(backoff, untilOpen)
+  const delay = queued ? Math.min(backoff, mayQueueFor) : Math.max(backoff, untilOpen)
   return { delay: now + delay < call.deadlineAt ? delay : undefined, queued, backAt }
 }
 
@@ -50,7 +51,8 @@ export const backAt = <Id extends string, C>(call: Call<Id, C>, now: Millis): Mi
   for (const state of call.core.states) {
     const verdict = state.verdict(now, call.request.cost)
     if (verdict === undefined) return undefined
-    if (verdict.retryAt !== undefined) earliest = Math.min(verdict.retryAt, earliest ?? verdict.retryAt)
+    const at = verdict.retryAt
+    if (at !== undefined && at < Number.POSITIVE_INFINITY) earliest = Math.min(at, earliest ?? at)
   }
   return earliest
 }
