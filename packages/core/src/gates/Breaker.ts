@@ -44,7 +44,10 @@ export interface Options {
   readonly probes?: number
   /** Successful probes that close. Integer >= 1, default 1. */
   readonly successesToClose?: number
-  /** A probe unsettled for so long has failed: attempt timeout plus grace. > 0, default 30 seconds. */
+  /**
+   * A probe unsettled for so long has failed. Longer than any attempt may take, or a slow target could never close its
+   * breaker. > 0, default 6 minutes: the default deadline of a call and a grace.
+   */
   readonly probeLease?: Duration.Input
 }
 
@@ -256,6 +259,6 @@ const resolve = (options: Options) => {
     maxHint: millis("maxHint", options.maxHint ?? "10 minutes"),
     probes: integer("Breaker: probes", options.probes ?? 1),
     successesToClose: integer("Breaker: successesToClose", options.successesToClose ?? 1),
-    probeLease: millis("probeLease", options.probeLease ?? "30 seconds")
+    probeLease: millis("probeLease", options.probeLease ?? "6 minutes")
   }
 }

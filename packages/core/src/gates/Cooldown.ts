@@ -50,8 +50,9 @@ export const make = (options: Options = {}): Cooldown => {
 
   const park = (reason: Reason, until: Millis, now: Millis): ReadonlyArray<GateEvent> => {
     if (until <= refusal.retryAt || until <= now) return noEvents
+    const event = now < refusal.retryAt ? "ParkExtended" : "Parked"
     refusal = rest(reason, until)
-    return [{ _tag: "Parked", gate: "cooldown", until }]
+    return [{ _tag: event, gate: "cooldown", until }]
   }
   // A hint that is no number of milliseconds is no hint.
   const believed = (retryAfter: number | undefined): Millis | undefined =>

@@ -39,7 +39,14 @@ export type Verdict = LocalReject | undefined
 
 /** What happened inside a gate, in the past tense. Published after the fact; it changes nothing. */
 export interface GateEvent {
-  readonly _tag: "BreakerOpened" | "BreakerHalfOpened" | "BreakerClosed" | "Parked" | "StaleOutcome" | (string & {})
+  readonly _tag:
+    | "BreakerOpened"
+    | "BreakerHalfOpened"
+    | "BreakerClosed"
+    | "Parked"
+    | "ParkExtended"
+    | "StaleOutcome"
+    | (string & {})
   readonly gate: string
   /** Monotonic time until which the gate stays as it is, where it knows. */
   readonly until?: Millis

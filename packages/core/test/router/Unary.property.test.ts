@@ -174,7 +174,8 @@ const run = Effect.fnUntraced(function* (situation: Situation) {
     const { at, exit } = ended
     if (own.length > maxAttempts) problem(`${own.length} attempts`)
     if (record.attempts.length !== own.length) problem("the record has not all attempts")
-    if (at - plan.startsAt > plan.deadline + 1e-6)
+    // Timers know whole milliseconds only, and calls share them.
+    if (at - plan.startsAt >= plan.deadline + 1)
       problem(`ended ${at - plan.startsAt - plan.deadline} ms after its deadline`)
     if (own.some((one) => one.at - plan.startsAt >= plan.deadline)) problem("asked after its deadline")
     if ((record.outcome === "ok") !== Exit.isSuccess(exit)) problem(`${exit._tag}, recorded as ${record.outcome}`)

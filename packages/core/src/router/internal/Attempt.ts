@@ -12,8 +12,8 @@ import { ignored, type Outcome } from "../../model/Outcome.ts"
 import type { Picker } from "../../model/Strategy.ts"
 import type { Target } from "../../model/Target.ts"
 import type { AttemptObserver } from "../../model/Telemetry.ts"
-import { Deadline } from "../../state/Deadlines.ts"
-import type { TargetState } from "../../state/TargetState.ts"
+import { Deadline } from "../../state/internal/Deadlines.ts"
+import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Core } from "./Core.ts"
 
 export class Attempt<Id extends string, C> extends Deadline {

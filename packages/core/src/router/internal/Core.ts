@@ -8,8 +8,8 @@ import type { Picker } from "../../model/Strategy.ts"
 import type { Telemetry } from "../../model/Telemetry.ts"
 import type { Policy } from "../../policies/RetryPolicy.ts"
 import type { Timeouts } from "../../policies/Timeouts.ts"
-import type { Deadlines } from "../../state/Deadlines.ts"
-import type { TargetState } from "../../state/TargetState.ts"
+import type { Deadlines } from "../../state/internal/Deadlines.ts"
+import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Decisions } from "./Decisions.ts"
 
 /** Targets that share the traffic; the next tier is asked when none of them can. */

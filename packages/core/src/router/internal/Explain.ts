@@ -2,7 +2,7 @@
 import type { CandidateView, Decision } from "../../model/Decision.ts"
 import type { GateSnapshot } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
-import type { TargetState } from "../../state/TargetState.ts"
+import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Core, History } from "./Core.ts"
 import { excluded } from "./Pick.ts"
 

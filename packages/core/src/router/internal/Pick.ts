@@ -5,7 +5,7 @@
 import type { Candidate } from "../../model/Candidate.ts"
 import { isReject, type Millis, type Rng } from "../../model/Gate.ts"
 import { type RouteRequest, violated } from "../../model/RouteRequest.ts"
-import type { TargetState } from "../../state/TargetState.ts"
+import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { History, Pick, Tier } from "./Core.ts"
 
 /** Why a target was left out, for errors and `explain`; `undefined`: it may be asked. */

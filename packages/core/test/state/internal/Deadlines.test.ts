@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
-import { Deadline, make } from "../../src/state/Deadlines.ts"
+import { Deadline, make } from "../../../src/state/internal/Deadlines.ts"
 
 class Probe extends Deadline {
   readonly fired: Array<number> = []

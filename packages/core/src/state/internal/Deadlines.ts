@@ -9,7 +9,7 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Millis } from "../model/Gate.ts"
+import type { Millis } from "../../model/Gate.ts"
 
 /** Something that ends at a known time. Extend it: the object is its own place in the list. */
 export abstract class Deadline {

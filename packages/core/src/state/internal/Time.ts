@@ -1,7 +1,7 @@
 /** The two things every decision is given from outside: the time and chance. Taken from the services once, then plain functions. */
 import type * as Clock from "effect/Clock"
 import type * as Random from "effect/Random"
-import type { Millis, Rng } from "../model/Gate.ts"
+import type { Millis, Rng } from "../../model/Gate.ts"
 
 /** Milliseconds of the monotonic clock, with fractions. Under `TestClock` it is virtual time. */
 export const nowOf =

@@ -2,8 +2,8 @@
  * A target of a running router: its gates, its numbers, its hand controls. Written by attempts only; strategies read it
  * as a `Candidate`.
  */
-import * as Chain from "../gates/Chain.ts"
-import type { Candidate } from "../model/Candidate.ts"
+import * as Chain from "../../gates/Chain.ts"
+import type { Candidate } from "../../model/Candidate.ts"
 import {
   type GateEvent,
   isReject,
@@ -12,13 +12,13 @@ import {
   type Rng,
   reject,
   type Verdict
-} from "../model/Gate.ts"
-import type { Outcome } from "../model/Outcome.ts"
-import type { Cost } from "../model/RouteRequest.ts"
-import type { Target } from "../model/Target.ts"
-import * as Ewma from "./Ewma.ts"
-import type { GatesOf } from "./Gates.ts"
-import * as SuccessRate from "./SuccessRate.ts"
+} from "../../model/Gate.ts"
+import type { Outcome } from "../../model/Outcome.ts"
+import type { Cost } from "../../model/RouteRequest.ts"
+import type { Target } from "../../model/Target.ts"
+import * as Ewma from "../Ewma.ts"
+import type { GatesOf } from "../Gates.ts"
+import * as SuccessRate from "../SuccessRate.ts"
 
 /** Closed by hand: until `restore`. */
 export type Control = "open" | "isolated" | "draining"
