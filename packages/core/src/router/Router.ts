@@ -53,7 +53,10 @@ export interface Router<in out Id extends string, out C> {
     call: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | RouteError, R>
 
-  /** The same for streams: see `StreamOptions` for the commit point and what happens after it. */
+  /**
+   * The same for streams: see `StreamOptions` for the commit point and what happens after it. Each pull runs in a fiber of
+   * its own: what a stream keeps running belongs into its scope (`Effect.forkScoped`).
+   */
   readonly stream: <A, E, R>(
     request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
     call: (attempt: Attempt<Id, C>) => Stream.Stream<A, E, R>,

@@ -302,6 +302,17 @@ describe("Router.route", () => {
     })
   )
 
+  it.effect("takes a clock for a clock, also when a finalizer dies of it", () =>
+    Effect.gen(function* () {
+      const routed = yield* router(["a", "b"], { timeouts: { attempt: "1 second" } })
+      const dying = Effect.onInterrupt(Effect.never, () => Effect.die("bug of a finalizer"))
+      const answer = yield* inVirtualTime(
+        routed.route({}, ({ target }) => (target.id === "a" ? dying : Effect.succeed(target.id)))
+      )
+      assert.strictEqual(answer, "b")
+    })
+  )
+
   it.effect("explains without changing anything", () =>
     Effect.gen(function* () {
       const routed = yield* router(["a", "b"])

@@ -159,8 +159,9 @@ const failed = <Id extends string, C, A, E, R>(
   cause: Cause.Cause<E>
 ): void => {
   const now = call.core.now()
-  const interrupted = Cause.hasInterruptsOnly(cause)
-  if (call.cancelled || (interrupted && attempt.timeout === undefined && !call.deadlineHit)) {
+  // A clock of ours interrupted it, whatever a finalizer died of on the way out.
+  const timedOut = attempt.timeout !== undefined && Cause.hasInterrupts(cause)
+  if (call.cancelled || (Cause.hasInterruptsOnly(cause) && !timedOut && !call.deadlineHit)) {
     call.keep(attempt.cancel(now, call.startedAt))
     call.end("cancelled", undefined, undefined, now)
     return resume(Exit.failCause(cause))
@@ -169,8 +170,8 @@ const failed = <Id extends string, C, A, E, R>(
     call.keep(attempt.settle("failed", atDeadline(call, attempt, now), "DeadlineExceeded", now, call.startedAt))
     return stop(call, resume, deadlineExceeded(call), undefined, now)
   }
-  const error = interrupted ? attempt.timeout : Cause.squash(cause)
-  const isDefect = !interrupted && !cause.reasons.some(Cause.isFailReason)
+  const error = timedOut ? attempt.timeout : Cause.squash(cause)
+  const isDefect = !timedOut && !cause.reasons.some(Cause.isFailReason)
   const verdict = isDefect ? Verdict.defect : Verdict.of(call.core.classify, error)
   call.keep(attempt.settle("failed", verdict.outcome, verdict.errorType, now, call.startedAt))
   if (!verdict.sameTarget && !verdict.otherTarget && !Verdict.isOurs(error)) {

@@ -21,9 +21,28 @@ export const guarded = (telemetry: Telemetry): Telemetry => {
     const context = run(() => observer.context)
     return {
       ...(context === undefined ? undefined : { context }),
-      ...(observer.run === undefined ? undefined : { run: observer.run.bind(observer) }),
+      ...(observer.run === undefined ? undefined : { run: (body) => around(observer, body) }),
       firstContent: () => run(() => observer.firstContent?.()),
       end: (record) => run(() => observer.end(record))
+    }
+  }
+
+  /** What `body` throws is the call's own; an observer that throws before it is left out. */
+  const around = <A>(observer: AttemptObserver, body: () => A): A => {
+    let entered = false
+    try {
+      return observer.run === undefined
+        ? body()
+        : observer.run(() => {
+            entered = true
+            return body()
+          })
+    } catch (error) {
+      if (entered) throw error
+      run(() => {
+        throw error
+      })
+      return body()
     }
   }
 
