@@ -29,7 +29,7 @@ const job = Effect.gen(function* () {
       { id: "reserve", client: reserve }
     ],
     tiers: [["north", "east", "south"], ["reserve"]],
-    timeouts: { attempt: "1500 millis", firstContent: "1 second", idle: "1 second" },
+    timeouts: { attempt: "2500 millis", firstContent: "1500 millis", idle: "1500 millis" },
     onBreak: "restart"
   }).pipe(
     Layer.provide([
