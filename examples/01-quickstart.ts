@@ -23,9 +23,11 @@ const Chat = RoutedModel.layer({
 
 const question = LanguageModel.generateText({ prompt: "Name a river." })
 console.log((await Effect.runPromise(Effect.provide(question, Chat))).text)
+await fake.close()
 // #endregion
 
-// Twenty calls one after the other; the router knows who answered.
+// Twenty calls one after the other, to the same fake once more; the router knows who answered.
+const again = await FakeProvider.start({ models: { chat: Behaviour.answer() }, port: Number(new URL(fake.url).port) })
 const shares = Effect.gen(function* () {
   for (let n = 0; n < 20; n++) yield* question
   const router = yield* RoutedModel.CurrentRouter
@@ -34,7 +36,7 @@ const shares = Effect.gen(function* () {
   for (const { answered, id, weight } of targets) console.log(`${id.padEnd(8)} weight ${weight}  answered ${answered}`)
 })
 await Effect.runPromise(Effect.provide(shares, Chat))
-await fake.close()
+await again.close()
 
 // Expect:
 //   /^\S+ \S+ .*#[0-9a-f]{8}$/m

@@ -64,7 +64,7 @@ export const ask = (question: string | undefined) =>
     }
     const missing: Array<string> = []
     const targets = vendors.flatMap((vendor): ReadonlyArray<Target.TargetSpec<string, ProviderModel.ProviderModel>> => {
-      const key = process.env[vendor.key]
+      const key = process.env[vendor.key]?.trim()
       if (key === undefined || key === "") {
         missing.push(vendor.key)
         return []

@@ -17,6 +17,13 @@ import * as Views from "./Views.ts"
 const calls = 2000
 const json = process.argv.includes("--json")
 const live = process.argv.indexOf("--live")
+const unknown = process.argv
+  .slice(2)
+  .filter((arg, i) => arg !== "--json" && arg !== "--live" && !(live >= 0 && i === live - 1))
+if (unknown.length > 0) {
+  console.error(`npm start takes --json, or --live "question"; not ${unknown.join(" ")}`)
+  process.exit(2)
+}
 
 const job = Effect.gen(function* () {
   const { north, east, south, reserve } = yield* Providers.start

@@ -40,7 +40,10 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("De
   }
 }
 
-/** The attempts failed and no further one is allowed: by the retry policy's `maxAttempts`, or by the classifier. */
+/**
+ * The attempts failed and no further one is allowed: by the retry policy's `maxAttempts`, or because every target that fits
+ * was asked and none may be asked again by this call (it was silent, it sent nonsense).
+ */
 export class AttemptsExhausted extends Schema.TaggedError<AttemptsExhausted>()("AttemptsExhausted", {
   attempts: Schema.Int,
   maxAttempts: Schema.Int

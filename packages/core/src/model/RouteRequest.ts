@@ -71,6 +71,15 @@ const priorities: ReadonlySet<string> = new Set(["P0", "P1", "P2", "P3"])
  */
 export const make = (options: Options = {}): RouteRequest => {
   const where = "RouteRequest"
+  if (typeof options !== "object" || options === null) throw new InvalidOption(where, "an object", options)
+  if (options.idempotent !== undefined && typeof options.idempotent !== "boolean") {
+    throw new InvalidOption(`${where}: idempotent`, "true or false", options.idempotent)
+  }
+  for (const list of ["regions", "capabilities"] as const) {
+    const value = options.needs?.[list]
+    if (value !== undefined && !Array.isArray(value))
+      throw new InvalidOption(`${where}: needs.${list}`, "a list", value)
+  }
   if (options.priority !== undefined && !priorities.has(options.priority)) {
     throw new InvalidOption(`${where}: priority`, `one of "P0", "P1", "P2", "P3"`, options.priority)
   }
@@ -97,7 +106,10 @@ export const unspecified: RouteRequest = make()
 
 /** What the router is given, in its complete form. */
 export const from = (request: RouteRequest | Options | undefined): RouteRequest =>
-  request === undefined ? unspecified : TypeId in request ? request : make(request)
+  request === undefined ? unspecified : isComplete(request) ? request : make(request)
+
+const isComplete = (request: RouteRequest | Options): request is RouteRequest =>
+  typeof request === "object" && request !== null && TypeId in request
 
 /** Milliseconds of a duration that must be > 0 (`"Infinity"` is). Throws `InvalidOption`. */
 export const positiveMillis = (option: string, input: Duration.Input): number => {

@@ -2,7 +2,7 @@
  * A target is one deployment: provider + model + account or region. It is what a strategy picks and what gates protect.
  * `C` is what a call is handed when the target is picked, e.g. a `ProviderModel`, an SDK client, a URL.
  */
-import { InvalidOption, positive } from "./InvalidOption.ts"
+import { InvalidOption, integer, positive } from "./InvalidOption.ts"
 
 /** What a target's model can do. A request that needs one of these is never sent to a target without it. */
 export type Capability = "tools" | "vision" | "json-schema" | "prefill" | "reasoning" | "embeddings" | "streaming"
@@ -86,6 +86,12 @@ export const resolve = <Id extends string, C>(
   }
   const ids = new Set<string>()
   specs.forEach((spec, i) => {
+    if (typeof spec !== "object" || spec === null) {
+      throw new InvalidOption(`${where}: targets[${i}]`, "an object with an id and a client", spec)
+    }
+    for (const key of Object.keys(spec)) {
+      if (!known.has(key)) throw new InvalidOption(`${where}: targets[${i}]`, `made of ${[...known].join(", ")}`, key)
+    }
     const at = `${where}: targets[${i}].id`
     if (typeof spec.id !== "string" || spec.id.length === 0) throw new InvalidOption(at, "a non-empty string", spec.id)
     if (ids.has(spec.id)) throw new InvalidOption(at, "unique among the targets", spec.id)
@@ -95,9 +101,27 @@ export const resolve = <Id extends string, C>(
   return specs.map((spec, i) => fill(`${where}: targets[${i}]`, spec, tierOf?.get(spec.id) ?? 0))
 }
 
+/** The keys of `TargetSpec`: a misspelt one would be ignored in silence. */
+const known: ReadonlySet<string> = new Set([
+  "id",
+  "client",
+  "weight",
+  "provider",
+  "model",
+  "region",
+  "tags",
+  "capabilities",
+  "contextWindow",
+  "price",
+  "limits"
+] satisfies ReadonlyArray<keyof TargetSpec>)
+
 const resolveTiers = (where: string, ids: ReadonlySet<string>, tiers: ReadonlyArray<ReadonlyArray<string>>) => {
   const tierOf = new Map<string, number>()
   const known = `one of ${[...ids].map((id) => JSON.stringify(id)).join(", ")}`
+  if (!Array.isArray(tiers) || !tiers.every(Array.isArray)) {
+    throw new InvalidOption(`${where}: tiers`, `a list of lists of target ids, such as [["a", "b"], ["c"]]`, tiers)
+  }
   if (tiers.length === 0) throw new InvalidOption(`${where}: tiers`, "a list of at least one tier", tiers)
   tiers.forEach((tier, t) => {
     if (tier.length === 0) throw new InvalidOption(`${where}: tiers[${t}]`, "a list of at least one target id", tier)
@@ -122,9 +146,11 @@ const resolveTiers = (where: string, ids: ReadonlySet<string>, tiers: ReadonlyAr
 
 const fill = <Id extends string, C>(where: string, spec: TargetSpec<Id, C>, tier: number): Target<Id, C> => {
   const limits = spec.limits ?? {}
-  for (const name of ["maxInFlight", "requestsPerMinute", "burst"] as const) {
-    const value = limits[name]
-    if (value !== undefined) positive(`${where}.limits.${name}`, value)
+  if (limits.maxInFlight !== undefined) integer(`${where}.limits.maxInFlight`, limits.maxInFlight)
+  if (limits.requestsPerMinute !== undefined) positive(`${where}.limits.requestsPerMinute`, limits.requestsPerMinute)
+  if (limits.burst !== undefined) integer(`${where}.limits.burst`, limits.burst)
+  if (typeof spec.capabilities === "string") {
+    throw new InvalidOption(`${where}.capabilities`, `a list, such as ["tools"]`, spec.capabilities)
   }
   if (spec.contextWindow !== undefined) positive(`${where}.contextWindow`, spec.contextWindow)
   const own = (typeof spec.client === "object" && spec.client !== null ? spec.client : {}) as {

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { CurrentClassifier } from "../model/Classifier.ts"
 import type { AttemptFacts } from "../model/Decision.ts"
+import { InvalidOption } from "../model/InvalidOption.ts"
 import {
   isContent,
   isEnd,
@@ -69,6 +70,9 @@ export const make = <Id extends string>(
   options: Options = {}
 ): Effect.Effect<LanguageModel.LanguageModel> => {
   const onBreak = breakPolicies[options.onBreak ?? "fail"]
+  if (onBreak === undefined) {
+    throw new InvalidOption("RoutedModel: onBreak", `one of "fail", "restart", "buffered"`, options.onBreak)
+  }
   return LanguageModel.make({
     generateText: (call) =>
       Effect.withFiber((fiber) =>
@@ -135,11 +139,17 @@ const breakPolicies: Record<NonNullable<Options["onBreak"]>, BreakPolicy.BreakPo
 
 const noFacts: AttemptFacts = {}
 
+/** A name and nothing else: what a server says of itself goes into records and spans. */
+const identifier = (value: string | undefined): string | undefined =>
+  value !== undefined && /^[\w.:/@+-]{1,128}$/.test(value) ? value : undefined
+
 /** What the parts say about the answer; never its text. */
 const factsOf = (parts: ReadonlyArray<Part | StreamPart>): AttemptFacts => {
   let facts = noFacts
   for (const part of parts) {
-    if (part.type === "response-metadata") facts = { ...facts, responseId: part.id, responseModel: part.modelId }
+    if (part.type === "response-metadata") {
+      facts = { ...facts, responseId: identifier(part.id), responseModel: identifier(part.modelId) }
+    }
     if (part.type !== "finish") continue
     const { inputTokens, outputTokens } = part.usage
     facts = {

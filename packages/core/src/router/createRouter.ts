@@ -5,7 +5,6 @@
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Classifier, CurrentClassifier, classify } from "../model/Classifier.ts"
 import type { Decision, DecisionRecord } from "../model/Decision.ts"
+import { InvalidOption } from "../model/InvalidOption.ts"
 import type { ProviderModel } from "../model/ProviderModel.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
 import { CurrentStrategy, type Strategy } from "../model/Strategy.ts"
@@ -24,6 +24,7 @@ import type { Attempt } from "./internal/Attempt.ts"
 import { interrupt, start } from "./internal/AttemptLoop.ts"
 import { Call } from "./internal/Call.ts"
 import type { Core } from "./internal/Core.ts"
+import { fromIterable, until } from "./internal/Iterables.ts"
 import * as Make from "./internal/Make.ts"
 import * as RoutedModel from "./RoutedModel.ts"
 import * as Router from "./Router.ts"
@@ -73,6 +74,17 @@ export interface PromiseRouter<in out Id extends string, out C> {
 export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
   options: CreateOptions<Specs>
 ): PromiseRouter<IdOf<Specs>, ClientOf<Specs>> => {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOption("createRouter: options", "an object with targets and a strategy", options)
+  }
+  if (typeof options.strategy?.make !== "function") {
+    throw new InvalidOption(
+      "createRouter: strategy",
+      "a strategy, such as PowerOfTwo.make()",
+      options.strategy,
+      "Not the module and not its layer"
+    )
+  }
   const scope = Scope.makeUnsafe()
   const gates = typeof options.gates === "function" ? options.gates : Gates.make(options.gates)
   const services = Context.make(CurrentStrategy, options.strategy).pipe(
@@ -89,9 +101,15 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
     router,
     route: (call, options) => route(core, call, options),
     stream: (call, options) => {
-      const stream = router.stream(options, (attempt) => fromIterable(attempt, call), options)
+      const stream = router.stream(
+        options,
+        (attempt) => fromIterable(attempt as Attempt<IdOf<Specs>, ClientOf<Specs>>, call),
+        options
+      )
       const iterable = Stream.toAsyncIterable(stream)
-      return options?.signal === undefined ? iterable : until(options.signal, iterable)
+      const signal = options?.signal
+      if (signal !== undefined && !isSignal(signal)) throw noSignal(signal)
+      return signal === undefined ? iterable : until(signal, iterable)
     },
     explain: (options) => Effect.runSync(router.explain(options)),
     status: () => Effect.runSync(router.status),
@@ -114,6 +132,7 @@ const route = <Id extends string, C, A>(
   options: CallOptions | undefined
 ): Promise<A> => {
   const signal = options?.signal
+  if (signal !== undefined && !isSignal(signal)) return Promise.reject(noSignal(signal))
   if (signal?.aborted === true) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
     const call = new Call(core, RouteRequest.from(options), Context.empty(), false)
@@ -134,84 +153,24 @@ const route = <Id extends string, C, A>(
   })
 }
 
+const isSignal = (signal: AbortSignal): boolean => typeof signal?.addEventListener === "function"
+const noSignal = (signal: unknown) => new InvalidOption("createRouter: signal", "an AbortSignal", signal)
+
 /** Rejections stay what they are: the classifier sees them, and the caller gets them. */
 const fromPromise = <Id extends string, C, A>(
   attempt: Attempt<Id, C>,
   run: (attempt: Router.Attempt<Id, C>) => Promise<A>
 ) =>
   Effect.callback<A, unknown>((resume) => {
-    const started = attempt.observer?.run === undefined ? run(attempt) : attempt.observer.run(() => run(attempt))
-    started.then(
+    let started: Promise<A>
+    try {
+      started = attempt.observer?.run === undefined ? run(attempt) : attempt.observer.run(() => run(attempt))
+    } catch (error) {
+      // SDKs throw before they return a promise too: for a caller that is one and the same.
+      return resume(Exit.fail(error))
+    }
+    Promise.resolve(started).then(
       (answer) => resume(Exit.succeed(answer)),
       (error) => resume(Exit.fail(error))
     )
   })
-
-/** Parts of an async iterable. At its end, wanted or not, the attempt's signal fires first and the iterator is returned. */
-const fromIterable = <Id extends string, C, A>(
-  attempt: Router.Attempt<Id, C>,
-  call: (attempt: Router.Attempt<Id, C>) => AsyncIterable<A>
-): Stream.Stream<A, unknown> =>
-  Stream.fromChannel(
-    Channel.fromTransform((_upstream, scope: Scope.Scope) =>
-      Effect.suspend(() => {
-        const iterator = call(attempt)[Symbol.asyncIterator]()
-        let pending = false
-        let over = false
-        const pull = Effect.callback<readonly [A], unknown>((resume) => {
-          pending = true
-          iterator.next().then(
-            (result) => {
-              pending = false
-              over = result.done === true
-              resume(over ? Exit.failCause(doneCause) : Exit.succeed([result.value]))
-            },
-            (error) => {
-              pending = false
-              over = true
-              resume(Exit.fail(error))
-            }
-          )
-        })
-        const close = Effect.suspend(() => {
-          ;(attempt as Attempt<Id, C>).abort()
-          if (over || iterator.return === undefined) return Effect.void
-          const returned = Promise.resolve(iterator.return()).then(ignore, ignore)
-          // An iterator that is still waiting for a part may never hear of it.
-          return pending ? Effect.void : Effect.promise(() => returned)
-        })
-        return Effect.as(Scope.addFinalizer(scope, close), pull)
-      })
-    )
-  )
-
-const ignore = () => {}
-const doneCause = Cause.fail(Cause.Done())
-
-/** The same parts until the signal fires: then the stream is closed at once, read or not, and `next` rejects with its reason. */
-const until = <A>(signal: AbortSignal, iterable: AsyncIterable<A>): AsyncIterable<A> => ({
-  [Symbol.asyncIterator]() {
-    const inner = iterable[Symbol.asyncIterator]()
-    const close = () => inner.return?.().then(ignore, ignore)
-    const leave = () => signal.removeEventListener("abort", close)
-    signal.addEventListener("abort", close, { once: true })
-    return {
-      next: async () => {
-        signal.throwIfAborted()
-        try {
-          const result = await inner.next()
-          signal.throwIfAborted()
-          if (result.done === true) leave()
-          return result
-        } catch (error) {
-          leave()
-          throw signal.aborted ? signal.reason : error
-        }
-      },
-      return: async () => {
-        leave()
-        return (await inner.return?.()) ?? { done: true, value: undefined }
-      }
-    }
-  }
-})

@@ -14,12 +14,12 @@ const usage = {
 }
 const finish = { type: "finish", reason: "stop", usage } as const
 const said = (text: string): ReadonlyArray<Part> => [
-  { type: "response-metadata", id: `id of ${text}`, modelId: `model of ${text}` },
+  { type: "response-metadata", id: `id-of-${text}`, modelId: `model-of-${text}` },
   { type: "text", text },
   finish
 ]
 const spoken = (...words: ReadonlyArray<string>): ReadonlyArray<StreamPart> => [
-  { type: "response-metadata", id: `id of ${words[0]}`, modelId: `model of ${words[0]}` },
+  { type: "response-metadata", id: `id-of-${words[0]}`, modelId: `model-of-${words[0]}` },
   { type: "text-start", id: "0" },
   ...words.map((delta) => ({ type: "text-delta", id: "0", delta }) as const),
   { type: "text-end", id: "0" },
@@ -125,8 +125,8 @@ describe("a routed generateText", () => {
             [
               undefined,
               {
-                responseId: "id of b",
-                responseModel: "model of b",
+                responseId: "id-of-b",
+                responseModel: "model-of-b",
                 finishReason: "stop",
                 inputTokens: 5,
                 outputTokens: 7,
@@ -295,8 +295,8 @@ describe("a routed streamText", () => {
       assert.deepStrictEqual(
         records[0]?.attempts.map(({ facts }) => [facts?.responseId, facts?.outputTokens]),
         [
-          ["id of x", undefined],
-          ["id of b", 7]
+          ["id-of-x", undefined],
+          ["id-of-b", 7]
         ]
       )
     })
@@ -309,7 +309,7 @@ describe("a routed streamText", () => {
         a: { stream: [...spoken("x").slice(0, 2), later, ...spoken("x").slice(2)] }
       })
       yield* routed(read(text))
-      assert.deepInclude(records[0]?.attempts[0]?.facts, { responseId: "id of x", responseModel: "model of x" })
+      assert.deepInclude(records[0]?.attempts[0]?.facts, { responseId: "id-of-x", responseModel: "model-of-x" })
     })
   )
 

@@ -216,7 +216,9 @@ const run = Effect.fnUntraced(function* (situation: Situation) {
         problem(`retry after ${retryAfterMs} ms`)
       if (reason?._tag === "DeadlineExceeded" && at - plan.startsAt < plan.deadline)
         problem("gave up before its deadline and blamed it")
-      if (reason?._tag === "AttemptsExhausted" && own.length !== maxAttempts)
+      // Fewer only when every target was asked and none of them may be asked again.
+      const asks = new Set(own.map((one) => one.target))
+      if (reason?._tag === "AttemptsExhausted" && own.length !== maxAttempts && asks.size !== ids.length)
         problem(`exhausted after ${own.length} attempts`)
     }
   }

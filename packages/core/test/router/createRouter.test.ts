@@ -83,7 +83,7 @@ describe("createRouter: a call", () => {
     }
   })
 
-  it("rejects with what the call threw before it had a promise, after one attempt", async () => {
+  it("takes what the call throws before it has a promise for a rejection, as an async function would", async () => {
     const { inFlight, router, watcher } = make()
     const bug = new Error("bug")
     const error = await rejection(
@@ -91,8 +91,9 @@ describe("createRouter: a call", () => {
         throw bug
       })
     )
-    assert.strictEqual(error, bug)
-    assert.strictEqual(watcher.calls[0]?.attempts.length, 1)
+    assert.instanceOf(error, RouteError.RouteError)
+    assert.strictEqual(error.last, bug)
+    assert.strictEqual(watcher.calls[0]?.attempts.length, 2)
     assert.strictEqual(inFlight(), 0)
     assert.deepStrictEqual(watcher.problems(), [])
   })
@@ -362,13 +363,15 @@ describe("createRouter: a stream", () => {
     assert.strictEqual(await rejection(collect(router.stream(() => iterable))), invalidRequest)
   })
 
-  it("throws what the call threw before it had an iterable", async () => {
+  it("takes what the call throws before it has an iterable for a failed attempt", async () => {
     const { inFlight, router, watcher } = make()
     const bug = new Error("bug")
     const parts = router.stream((): AsyncIterable<string> => {
       throw bug
     })
-    assert.strictEqual(await rejection(collect(parts)), bug)
+    const error = await rejection(collect(parts))
+    assert.instanceOf(error, RouteError.RouteError)
+    assert.strictEqual(error.last, bug)
     assert.strictEqual(inFlight(), 0)
     assert.deepStrictEqual(watcher.problems(), [])
   })

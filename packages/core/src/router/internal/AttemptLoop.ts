@@ -225,7 +225,11 @@ const wait = <Id extends string, C, A, E, R>(
   if (plan.delay === undefined) {
     const exclusions = guarded(call, resume, () => call.exclusions(now))
     if (exclusions === "threw") return
-    return stop(call, resume, new RouteError.NoCandidate({ exclusions }), plan.backAt, now)
+    const { maxAttempts } = core.retry
+    const reason = Waiting.allAsked(exclusions)
+      ? new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts })
+      : new RouteError.NoCandidate({ exclusions })
+    return stop(call, resume, reason, plan.backAt, now)
   }
   call.pay(now)
   call.waits++

@@ -164,7 +164,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     return new RouteError.RouteError({
       reason,
       attempts,
-      ...(retryAt === undefined ? {} : { retryAfterMs: Math.max(0, retryAt - now) }),
+      ...(retryAt === undefined ? {} : { retryAfterMs: Math.max(0, Math.ceil(retryAt - now)) }),
       ...(this.last === undefined ? {} : { last: this.last })
     })
   }

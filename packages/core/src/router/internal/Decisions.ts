@@ -1,6 +1,7 @@
 /** The stream of decision records: bounded, and free while nobody listens. */
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { DecisionRecord } from "../../model/Decision.ts"
 
@@ -14,8 +15,9 @@ export interface Decisions<Id extends string> {
   readonly stream: Stream.Stream<DecisionRecord<Id>>
 }
 
-export const make = <Id extends string>(): Effect.Effect<Decisions<Id>> =>
-  Effect.map(PubSub.sliding<DecisionRecord<Id>>(capacity), (pubsub) => {
+/** Ends its subscribers with the scope. */
+export const make = <Id extends string>(): Effect.Effect<Decisions<Id>, never, Scope.Scope> =>
+  Effect.map(Effect.acquireRelease(PubSub.sliding<DecisionRecord<Id>>(capacity), PubSub.shutdown), (pubsub) => {
     let subscribers = 0
     const subscribed = Effect.acquireRelease(
       Effect.tap(PubSub.subscribe(pubsub), () => Effect.sync(() => subscribers++)),

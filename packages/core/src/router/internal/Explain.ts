@@ -16,6 +16,7 @@ export interface TargetStatus<Id extends string = string> {
   /** `up`, closed by hand (`isolated`, `draining`), or the reason of the gate that refuses now. */
   readonly state: string
   readonly inFlight: number
+  /** Answered, failed, in flight, and those that say nothing: cancelled, or the caller's own mistake. */
   readonly attempts: number
   readonly answered: number
   readonly failed: number

@@ -4,6 +4,7 @@
  * all. Reads the call and the targets; changes nothing.
  */
 import type { Millis } from "../../model/Gate.ts"
+import type { Exclusion } from "../../model/RouteError.ts"
 import * as Backoff from "../../policies/Backoff.ts"
 import type { Call } from "./Call.ts"
 import { excluded } from "./Pick.ts"
@@ -56,3 +57,9 @@ export const backAt = <Id extends string, C>(call: Call<Id, C>, now: Millis): Mi
   }
   return earliest
 }
+
+/** No gate keeps anybody closed: who could be asked was, and may not be asked again; the others the request rules out. */
+export const allAsked = (exclusions: ReadonlyArray<Exclusion>): boolean =>
+  exclusions.some(({ reason }) => reason === "Tried") && exclusions.every(({ reason }) => settled.has(reason))
+
+const settled: ReadonlySet<string> = new Set(["Tried", "Capability", "Region", "Context", "NotAllowed"])

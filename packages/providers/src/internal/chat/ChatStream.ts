@@ -152,6 +152,8 @@ export class ChatStream {
     const reasoning = Chunk.reasoning(delta)
     if (reasoning !== "") this.push("reasoning", reasoning)
     const content = delta["content"]
+    // A hole in the text is worse than no answer.
+    if (!Chunk.isContent(content)) return this.fail(undecodable("Content is neither text nor a list of parts"))
     if (typeof content !== "string") for (const piece of Chunk.pieces(content)) this.push(piece.kind, piece.text)
     else if (content !== "") this.push("text", content)
     const refusal = text(delta["refusal"])

@@ -25,6 +25,10 @@ export interface Piece {
   readonly text: string
 }
 
+/** Text, nothing, or Mistral's list: all that content may be. */
+export const isContent = (content: unknown): boolean =>
+  content === undefined || content === null || typeof content === "string" || Array.isArray(content)
+
 /** Mistral's list of text and thinking parts. */
 export const pieces = (content: unknown): ReadonlyArray<Piece> =>
   records(content).flatMap((part): ReadonlyArray<Piece> => {

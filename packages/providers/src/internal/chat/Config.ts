@@ -52,11 +52,14 @@ export const resolve = (input: Input): Config => {
   }
 }
 
+/** Says what kind of thing was given, not what it says. */
+const hidden = (kind: string) => Symbol(`a plain ${kind}, hidden`)
+
 // No value goes into these errors: it would be the key.
 const checkKey = (option: string, key: unknown, required: boolean): string | undefined => {
   if (key === undefined && !required) return undefined
   if (!Redacted.isRedacted(key)) {
-    const got = key === undefined || key === null ? key : Redacted.make(key)
+    const got = key === undefined || key === null ? key : hidden(typeof key)
     throw new InvalidOption(option, "a Redacted string, such as Redacted.make(key)", got)
   }
   const value = Redacted.value(key)
