@@ -26,8 +26,17 @@ console.log((await Effect.runPromise(Effect.provide(question, Chat))).text)
 await fake.close()
 // #endregion
 
-// Twenty calls one after the other, to the same fake once more; the router knows who answered.
-const again = await FakeProvider.start({ models: { chat: Behaviour.answer() }, port: Number(new URL(fake.url).port) })
+// Twenty calls one after the other to such a router, over another fake; the router knows who answered.
+const other = await FakeProvider.start({ models: { chat: Behaviour.answer() } })
+const client = OpenAiCompatible.model({ model: "chat", baseUrl: other.url })
+const Shares = RoutedModel.layer({
+  targets: [
+    { id: "deepseek", client, weight: 5 },
+    { id: "openai", client, weight: 3 },
+    { id: "own", client, weight: 2 }
+  ]
+}).pipe(Layer.provide([WeightedLeastConnections.layer(), Defaults.layer]))
+
 const shares = Effect.gen(function* () {
   for (let n = 0; n < 20; n++) yield* question
   const router = yield* RoutedModel.CurrentRouter
@@ -35,8 +44,8 @@ const shares = Effect.gen(function* () {
   console.log(`\n20 calls by ${strategy}`)
   for (const { answered, id, weight } of targets) console.log(`${id.padEnd(8)} weight ${weight}  answered ${answered}`)
 })
-await Effect.runPromise(Effect.provide(shares, Chat))
-await again.close()
+await Effect.runPromise(Effect.provide(shares, Shares))
+await other.close()
 
 // Expect:
 //   /^\S+ \S+ .*#[0-9a-f]{8}$/m

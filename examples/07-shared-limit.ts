@@ -76,5 +76,5 @@ if (url !== undefined) {
 // Expect:
 //   20 requests from two processes, admitted: 10
 //   put into the queue: P3 P3 P2 P2 P1 P1 P0 P0
-//   taken out of it:    P0 P0 P1 P1 P2 P2 P3 P3
+//   /taken out of it:    P0 P0( P[12]){4} P3 P3/
 //   jobs done: 8, handed out twice: 0
