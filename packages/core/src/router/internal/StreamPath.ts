@@ -7,7 +7,6 @@ import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -17,7 +16,7 @@ import type { RouteError } from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { BreakPolicy } from "../BreakPolicy.ts"
 import type { Attempt } from "./Attempt.ts"
-import { attemptLoop, attemptLoopAfter, type Perform } from "./AttemptLoop.ts"
+import { attemptLoop, attemptLoopAfter, interrupt, type Perform } from "./AttemptLoop.ts"
 import { Call } from "./Call.ts"
 import type { Core } from "./Core.ts"
 
@@ -213,11 +212,7 @@ class Session<Id extends string, C, A, E> {
         attempt.disarm()
         resume(Effect.succeed(exit))
       })
-      return Effect.suspend(() => {
-        call.cancelled = true
-        fiber.interruptUnsafe()
-        return Effect.asVoid(Fiber.await(fiber))
-      })
+      return interrupt(call)
     })
   }
 
