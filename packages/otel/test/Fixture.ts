@@ -59,6 +59,7 @@ export const attemptRecord = (over: Partial<AttemptRecord> = {}): AttemptRecord 
   outcome: "won",
   errorType: undefined,
   facts: undefined,
+  notes: [],
   ...over
 })
 

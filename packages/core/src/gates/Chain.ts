@@ -5,12 +5,15 @@
  * Put first what rejects most and costs least. A gate that throws is a bug in that gate; it never costs the others a permit:
  * thrown while admitting, the earlier permits go back and the error goes on; thrown while settling, it becomes an event.
  */
+
+import type { Cost } from "../model/Cost.ts"
 import {
   type Gate,
   type GateEvent,
   type GateSnapshot,
   isReject,
   type LocalReject,
+  type Measured,
   type Millis,
   noEvents,
   type Rng,
@@ -18,7 +21,6 @@ import {
 } from "../model/Gate.ts"
 import { InvalidOption } from "../model/InvalidOption.ts"
 import { type Outcome, type Unused, unused } from "../model/Outcome.ts"
-import type { Cost } from "../model/RouteRequest.ts"
 
 /** One permit of each gate, in their order. */
 export interface ChainPermit {
@@ -36,7 +38,12 @@ export interface Chain {
    * Gives every permit back; a second call with the same permit changes nothing. Events of `admit` come with the next
    * `settle`. A gate that throws shows as `GateFailed`.
    */
-  readonly settle: (permit: ChainPermit, outcome: Outcome | Unused, now: Millis) => ReadonlyArray<GateEvent>
+  readonly settle: (
+    permit: ChainPermit,
+    outcome: Outcome | Unused,
+    now: Millis,
+    measured?: Measured
+  ) => ReadonlyArray<GateEvent>
   /** By gate name. */
   readonly snapshot: (now: Millis) => Readonly<Record<string, GateSnapshot>>
   /** Takes up what it finds for its gates; a gate that is not in the snapshot stays as it is. */
@@ -55,19 +62,24 @@ export const make = (list: ReadonlyArray<Gate>): Chain => {
   /** What happened while permits were handed back inside `admit`, which has no way to say so. */
   let held: ReadonlyArray<GateEvent> = noEvents
 
-  const giveBack = (permits: ReadonlyArray<object>, outcome: Outcome | Unused, now: Millis) => {
+  const giveBack = (
+    permits: ReadonlyArray<object>,
+    outcome: Outcome | Unused,
+    now: Millis,
+    measured: Measured | undefined
+  ) => {
     let events = noEvents
     for (let i = 0; i < size; i++) {
       const gate = gates[i]
       const permit = permits[i]
       if (gate === undefined || permit === undefined) break
-      const heard = settleOne(gate, permit, outcome, now)
+      const heard = settleOne(gate, permit, outcome, now, measured)
       if (heard.length > 0) events = events.length === 0 ? heard : events.concat(heard)
     }
     return events
   }
   const rollBack = (permits: ReadonlyArray<object>, now: Millis): void => {
-    const events = giveBack(permits, unused, now)
+    const events = giveBack(permits, unused, now, undefined)
     if (events.length > 0) held = held.concat(events)
   }
 
@@ -98,10 +110,10 @@ export const make = (list: ReadonlyArray<Gate>): Chain => {
       }
       return { permits, settled: false }
     },
-    settle: (permit, outcome, now) => {
+    settle: (permit, outcome, now, measured) => {
       if (permit.settled) return noEvents
       permit.settled = true
-      const events = giveBack(permit.permits, outcome, now)
+      const events = giveBack(permit.permits, outcome, now, measured)
       if (held.length === 0) return events
       const all = held.concat(events)
       held = noEvents
@@ -117,9 +129,27 @@ export const make = (list: ReadonlyArray<Gate>): Chain => {
   }
 }
 
-const settleOne = (gate: Gate, permit: object, outcome: Outcome | Unused, now: Millis): ReadonlyArray<GateEvent> => {
+/** What the gates had to say about letting this attempt in. */
+export const notesOf = (permit: ChainPermit): ReadonlyArray<string> => {
+  let notes: Array<string> | undefined
+  for (const one of permit.permits) {
+    const { note } = one as { readonly note?: unknown }
+    if (typeof note === "string") notes = notes === undefined ? [note] : [...notes, note]
+  }
+  return notes ?? noNotes
+}
+
+const noNotes: ReadonlyArray<string> = []
+
+const settleOne = (
+  gate: Gate,
+  permit: object,
+  outcome: Outcome | Unused,
+  now: Millis,
+  measured: Measured | undefined
+): ReadonlyArray<GateEvent> => {
   try {
-    return gate.settle(permit, outcome, now)
+    return gate.settle(permit, outcome, now, measured)
   } catch {
     return [{ _tag: "GateFailed", gate: gate.name }]
   }

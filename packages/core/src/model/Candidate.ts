@@ -1,8 +1,9 @@
 /**
  * A target with its live numbers, read-only. Nothing is copied per decision: a strategy reads what attempts wrote.
  */
+
+import type { Cost } from "./Cost.ts"
 import type { Millis, Verdict } from "./Gate.ts"
-import type { Cost } from "./RouteRequest.ts"
 import type { Target } from "./Target.ts"
 
 export interface Candidate<out Id extends string = string, out C = unknown> {

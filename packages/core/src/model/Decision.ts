@@ -1,9 +1,6 @@
 /** What the router decided and did: as data, for people, audits and tests. No prompt, no answer, no key. */
-import type { Millis, RejectReason } from "./Gate.ts"
-import type { Priority } from "./RouteRequest.ts"
-
-/** Why an attempt was made. */
-export type AttemptReason = "primary" | "retry" | "failover"
+import type { AttemptReason, Priority } from "./Cost.ts"
+import type { Millis, RejectReason, ReportedLimit } from "./Gate.ts"
 
 /** What the call told the router about its answer. Tokens are `undefined` when the wire did not say. */
 export interface AttemptFacts {
@@ -15,6 +12,8 @@ export interface AttemptFacts {
   readonly responseId?: string | undefined
   readonly responseModel?: string | undefined
   readonly finishReason?: string | undefined
+  /** What the provider said is left of its limits: for gates that learn. */
+  readonly limits?: ReadonlyArray<ReportedLimit> | undefined
 }
 
 /** One attempt, when it has ended. Times are milliseconds. */
@@ -31,6 +30,8 @@ export interface AttemptRecord<Id extends string = string> {
   /** `undefined` unless it failed. */
   readonly errorType: string | undefined
   readonly facts: AttemptFacts | undefined
+  /** What gates had to say about letting it in: `Panic`, `Probe`, `Ramp`, `Reserve`, …; mostly empty. */
+  readonly notes: ReadonlyArray<string>
 }
 
 /** One call, when it has ended. */

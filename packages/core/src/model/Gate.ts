@@ -5,8 +5,8 @@
  * `now` and `rng` are arguments. So picking and admitting are one step that no other fiber can come between, and a test
  * holds time and chance still.
  */
+import type { Cost } from "./Cost.ts"
 import type { Outcome, Unused } from "./Outcome.ts"
-import type { Cost } from "./RouteRequest.ts"
 
 /** Milliseconds on a monotonic clock, with fractions. Only differences mean something. */
 export type Millis = number
@@ -24,6 +24,10 @@ export type RejectReason =
   | "Misconfigured"
   | "Isolated"
   | "Draining"
+  | "Ramping"
+  | "Shed"
+  | "Reserved"
+  | "Ejected"
   | (string & {})
 
 /** A gate's own "no". It enters no window and says nothing about the target. */
@@ -32,6 +36,11 @@ export interface LocalReject {
   readonly reason: RejectReason
   /** When it may be worth asking again, on the clock of `now`; `undefined` when the gate cannot know. */
   readonly retryAt: Millis | undefined
+  /**
+   * True: the gate would rather not, but nothing is at stake (a target that comes back step by step). Others are asked
+   * first; when nobody else can, the gate is asked again with a chance of 0, and then admits.
+   */
+  readonly soft?: boolean
 }
 
 /** What `peek` answers: `undefined` is "yes, now". */
@@ -52,14 +61,37 @@ export interface GateEvent {
   readonly until?: Millis
 }
 
+/** What an attempt showed beside its outcome, for gates that measure. `undefined` where nobody said. */
+export interface Measured {
+  /** From admission to the end. */
+  readonly ms: Millis
+  /** From admission to the first content; streams only. */
+  readonly firstContentMs: Millis | undefined
+  readonly inputTokens: number | undefined
+  readonly outputTokens: number | undefined
+  readonly limits: ReadonlyArray<ReportedLimit> | undefined
+}
+
+/** What a provider's headers say about one of its limits at the moment of its answer. */
+export interface ReportedLimit {
+  readonly resource: "requests" | "tokens" | "inputTokens" | "outputTokens"
+  readonly limit?: number | undefined
+  readonly remaining?: number | undefined
+  /** Milliseconds until `remaining` is `limit` again. */
+  readonly resetMs?: number | undefined
+}
+
 export interface Gate<P extends object = object> {
   readonly name: string
   /** Would `admit` say yes? Changes nothing, allocates nothing when the answer is yes. */
   readonly peek: (now: Millis, cost: Cost) => Verdict
-  /** Takes a permit or refuses. Every permit gets exactly one effective `settle`. */
+  /**
+   * Takes a permit or refuses. Every permit gets exactly one effective `settle`. A gate that decides by chance admits at
+   * `rng() === 0`. A permit may carry a `note: string`, which stands in the record of its attempt.
+   */
   readonly admit: (now: Millis, cost: Cost, rng: Rng) => P | LocalReject
   /** Gives the permit back and learns. A second call with the same permit changes nothing. */
-  settle(permit: P, outcome: Outcome | Unused, now: Millis): ReadonlyArray<GateEvent>
+  settle(permit: P, outcome: Outcome | Unused, now: Millis, measured?: Measured): ReadonlyArray<GateEvent>
   /** For people, dashboards and a restart. Times in it are relative to `now`. */
   readonly snapshot: (now: Millis) => GateSnapshot
   /** Takes up a snapshot. Permits that were out when it was made are not in it. */

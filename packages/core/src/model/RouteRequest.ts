@@ -2,11 +2,9 @@
  * What a decision may see of a call: facts derived from it, never the prompt or the answer.
  */
 import * as Duration from "effect/Duration"
+import type { Cost, Priority } from "./Cost.ts"
 import { InvalidOption, integer } from "./InvalidOption.ts"
 import type { Capability, Target } from "./Target.ts"
-
-/** P0 is the most urgent. */
-export type Priority = "P0" | "P1" | "P2" | "P3"
 
 /** Hard constraints. They filter: no failover, no affinity and no panic crosses them. */
 export interface Constraints {
@@ -18,13 +16,6 @@ export interface Constraints {
   readonly contextTokens?: number | undefined
   /** Only targets for which this says true. Called per decision: keep it cheap and pure. */
   readonly allow?: ((target: Target) => boolean) | undefined
-}
-
-/** What a call costs a target, for gates that count. */
-export interface Cost {
-  readonly requests: number
-  /** Estimated tokens, input and output; 0 when unknown. */
-  readonly tokens: number
 }
 
 /** What an application may say about a call. All of it is optional. */
@@ -42,6 +33,11 @@ export interface Options {
   readonly needs?: Constraints | undefined
   /** False: never sent a second time once an attempt has begun. Default true. */
   readonly idempotent?: boolean | undefined
+  /**
+   * Names the answer: calls with the same key (and tenant) may be answered from the cache, and share one run while it is
+   * under way. It must stand for everything the answer depends on, the type of the answer included. Default: not cached.
+   */
+  readonly cacheKey?: string | undefined
   /** For constraints, strategies and gates of your own. */
   readonly tags?: Readonly<Record<string, string>> | undefined
 }
@@ -57,12 +53,12 @@ export interface RouteRequest {
   /** `undefined`: no constraint, every target qualifies. */
   readonly needs: Constraints | undefined
   readonly idempotent: boolean
+  readonly cacheKey: string | undefined
   readonly tags: Readonly<Record<string, string>>
 }
 
 const TypeId = "~@spillway/core/RouteRequest"
 const noTags: Readonly<Record<string, string>> = {}
-const oneRequest: Cost = { requests: 1, tokens: 0 }
 const priorities: ReadonlySet<string> = new Set(["P0", "P1", "P2", "P3"])
 
 /**
@@ -94,9 +90,16 @@ export const make = (options: Options = {}): RouteRequest => {
     deadlineMs: options.deadline === undefined ? 300_000 : positiveMillis(`${where}: deadline`, options.deadline),
     tenant: options.tenant,
     affinityKey: options.affinityKey,
-    cost: tokens === undefined ? oneRequest : { requests: 1, tokens: tokens.input + tokens.output },
+    cost: {
+      requests: 1,
+      tokens: tokens === undefined ? 0 : tokens.input + tokens.output,
+      outputTokens: tokens?.output ?? 0,
+      priority: options.priority ?? "P1",
+      reason: "primary"
+    },
     needs: options.needs,
     idempotent: options.idempotent ?? true,
+    cacheKey: options.cacheKey,
     tags: options.tags ?? noTags
   }
 }

@@ -5,7 +5,8 @@
  * Implementations are synchronous and must not throw; one that throws is reported once and never changes a call.
  */
 import * as Context from "effect/Context"
-import type { AttemptReason, AttemptRecord, DecisionRecord } from "./Decision.ts"
+import type { AttemptReason } from "./Cost.ts"
+import type { AttemptRecord, DecisionRecord } from "./Decision.ts"
 import type { GateEvent } from "./Gate.ts"
 import type { RouteRequest } from "./RouteRequest.ts"
 import type { Target } from "./Target.ts"

@@ -4,7 +4,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import type { Priority } from "../model/RouteRequest.ts"
+import type { Priority } from "../model/Cost.ts"
 
 /** A claimed job: it is yours until its lease runs out. */
 export interface Job<out A> {

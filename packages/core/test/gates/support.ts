@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
+import type { Cost } from "../../src/model/Cost.ts"
 import { type Gate, type GateEvent, isReject, type LocalReject, type Millis, type Rng } from "../../src/model/Gate.ts"
 import type { Outcome, Unused } from "../../src/model/Outcome.ts"
-import type { Cost } from "../../src/model/RouteRequest.ts"
 import * as GateLaws from "../../src/testing/GateLaws.ts"
 
 export const one: Cost = { requests: 1, tokens: 0 }

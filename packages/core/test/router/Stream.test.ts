@@ -395,7 +395,8 @@ describe("the end of a stream", () => {
           firstContentMs: undefined,
           outcome: "failed",
           errorType: "Overloaded",
-          facts: { inputTokens: 3 }
+          facts: { inputTokens: 3 },
+          notes: []
         },
         {
           target: "b",
@@ -406,7 +407,8 @@ describe("the end of a stream", () => {
           firstContentMs: 300,
           outcome: "won",
           errorType: undefined,
-          facts: { inputTokens: 3, outputTokens: 2, finishReason: "stop" }
+          facts: { inputTokens: 3, outputTokens: 2, finishReason: "stop" },
+          notes: []
         }
       ])
     })

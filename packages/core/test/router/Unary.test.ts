@@ -1,7 +1,8 @@
 /** A call that is not streamed, in the corners: hostile parts, odd options, and what the record says. */
 import { assert, describe, it } from "@effect/vitest"
 import { RouteError, type Router, Telemetry } from "@spillway/core"
-import type { AttemptReason, AttemptRecord, DecisionRecord } from "@spillway/core/Decision"
+import type { AttemptReason } from "@spillway/core/Cost"
+import type { AttemptRecord, DecisionRecord } from "@spillway/core/Decision"
 import type { Gate } from "@spillway/core/Gate"
 import { Cause, Context, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"

@@ -3,10 +3,11 @@
  * handed. `settle` happens exactly once, when everything the attempt started has ended.
  */
 import type * as Fiber from "effect/Fiber"
-import type * as Chain from "../../gates/Chain.ts"
+import * as Chain from "../../gates/Chain.ts"
 import type { Candidate } from "../../model/Candidate.ts"
 import { AttemptTimeout } from "../../model/Classifier.ts"
-import type { AttemptFacts, AttemptReason, AttemptRecord } from "../../model/Decision.ts"
+import type { AttemptReason } from "../../model/Cost.ts"
+import type { AttemptFacts, AttemptRecord } from "../../model/Decision.ts"
 import type { Millis } from "../../model/Gate.ts"
 import { ignored, type Outcome } from "../../model/Outcome.ts"
 import type { Picker } from "../../model/Strategy.ts"
@@ -118,7 +119,14 @@ export class Attempt<Id extends string, C> extends Deadline {
     const core = this.#core
     const ms = now - this.startedAt
     const firstContentMs = this.firstContentAt === undefined ? undefined : this.firstContentAt - this.startedAt
-    const events = this.state.settle(this.#permit, outcome, now, ms, firstContentMs)
+    const { facts } = this
+    const events = this.state.settle(this.#permit, outcome, now, {
+      ms,
+      firstContentMs,
+      inputTokens: facts?.inputTokens,
+      outputTokens: facts?.outputTokens,
+      limits: facts?.limits
+    })
     if (events.length > 0) core.publish(this.state, events)
     tellStrategy(core.tiers[this.state.target.tier]?.picker, this.state, outcome, now)
     // The answer of a call nobody watches needs no record.
@@ -132,7 +140,8 @@ export class Attempt<Id extends string, C> extends Deadline {
       firstContentMs,
       outcome: result,
       errorType,
-      facts: this.facts
+      facts,
+      notes: Chain.notesOf(this.#permit)
     }
     this.observer?.end(record)
     return record

@@ -3,7 +3,8 @@
  */
 import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
-import type { AttemptReason, AttemptRecord, DecisionRecord } from "../../model/Decision.ts"
+import type { AttemptReason } from "../../model/Cost.ts"
+import type { AttemptRecord, DecisionRecord } from "../../model/Decision.ts"
 import type { Millis } from "../../model/Gate.ts"
 import * as RouteError from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"

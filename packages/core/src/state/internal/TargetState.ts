@@ -4,17 +4,18 @@
  */
 import * as Chain from "../../gates/Chain.ts"
 import type { Candidate } from "../../model/Candidate.ts"
+import type { Cost } from "../../model/Cost.ts"
 import {
   type GateEvent,
   isReject,
   type LocalReject,
+  type Measured,
   type Millis,
   type Rng,
   reject,
   type Verdict
 } from "../../model/Gate.ts"
 import type { Outcome } from "../../model/Outcome.ts"
-import type { Cost } from "../../model/RouteRequest.ts"
 import type { Target } from "../../model/Target.ts"
 import * as Ewma from "../Ewma.ts"
 import type { GatesOf } from "../Gates.ts"
@@ -77,16 +78,11 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   }
 
   /**
-   * Gives back what `admit` took and learns. `ms` and `firstContentMs` are samples only where the answer was complete:
+   * Gives back what `admit` took and learns. The times are samples only where the answer was complete:
    * a fast failure must not look like a fast target.
    */
-  settle(
-    permit: Chain.ChainPermit,
-    outcome: Outcome,
-    now: Millis,
-    ms: Millis,
-    firstContentMs: Millis | undefined
-  ): ReadonlyArray<GateEvent> {
+  settle(permit: Chain.ChainPermit, outcome: Outcome, now: Millis, measured: Measured): ReadonlyArray<GateEvent> {
+    const { firstContentMs, ms } = measured
     this.inFlight--
     switch (outcome._tag) {
       case "Success":
@@ -107,7 +103,7 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
       case "Ignored":
         break
     }
-    const events = this.chain.settle(permit, outcome, now)
+    const events = this.chain.settle(permit, outcome, now, measured)
     if (this.inFlight === 0 && this.#idle !== undefined) {
       const waiting = this.#idle
       this.#idle = undefined

@@ -1,7 +1,8 @@
 /** What the laws of gates do to a gate: take permits, hand them back, live through a random history. */
+
+import type { Cost } from "../../model/Cost.ts"
 import { type Gate, type GateSnapshot, isReject, type Millis, type Rng } from "../../model/Gate.ts"
 import * as Outcome from "../../model/Outcome.ts"
-import type { Cost } from "../../model/RouteRequest.ts"
 import { int, rng } from "../Seeded.ts"
 
 export interface Subject<P extends object = object> {
