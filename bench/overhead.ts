@@ -1,9 +1,10 @@
 /**
  * What does one routed unary call cost on top of the call itself? Weighted pick, rate limit, bulkhead, breaker, cooldown,
- * retry, retry budget and deadline, without a telemetry SDK; beside it the same call through `cockatiel` (retry, breaker,
- * bulkhead, timeout) and through `ExecutionPlan` of Effect.
+ * retry, retry budget, deadline and an empty queue, without a telemetry SDK; beside it the same call through `cockatiel`
+ * (retry, breaker, bulkhead, timeout) and through `ExecutionPlan` of Effect. Then everything that can be switched on, a
+ * failover, and a call that an open breaker refuses, beside the bare making of the error it is given.
  */
-import { createRouter, type Target } from "@spillway/core"
+import { createRouter, RouteError, Shedder, type Target } from "@spillway/core"
 import { SmoothWeightedRoundRobin } from "@spillway/strategies"
 import * as cockatiel from "cockatiel"
 import { Context, Effect, ExecutionPlan, Layer } from "effect"
@@ -23,6 +24,75 @@ const targets = (n: number) =>
   })) satisfies ReadonlyArray<Target.TargetSpec>
 
 const router = (n: number) => createRouter({ targets: targets(n), strategy: SmoothWeightedRoundRobin.make() })
+
+/** Every part of the default pipeline and every service of the defaults, switched on as they come. */
+const wholePipeline = () =>
+  createRouter({
+    targets: targets(3),
+    strategy: SmoothWeightedRoundRobin.make(),
+    hedge: {},
+    shed: () => Shedder.make(),
+    admission: {},
+    degradation: {},
+    cache: {}
+  })
+
+/** Limits of tokens and money, headroom, an adaptive bulkhead, ejection, hedging, load shedding, a cache: all of it. */
+const everything = () =>
+  createRouter({
+    targets: targets(3).map((target) => ({
+      ...target,
+      price: { input: 1, output: 4 },
+      limits: { requestsPerMinute: 1e12, burst: 1e9, tokensPerMinute: 1e12, usdPerDay: 1e9 }
+    })),
+    strategy: SmoothWeightedRoundRobin.make(),
+    gates: { adaptive: true, ejection: {}, headroom: { share: 0.3, shedding: "accepted" } },
+    hedge: {},
+    shed: () => Shedder.make(),
+    cache: {}
+  })
+
+/** The first target fails each time; its breaker is off, so that it is asked each time. */
+const failingOver = () =>
+  createRouter({
+    targets: [
+      { id: "broken", client: () => Promise.reject(new Error("down")) },
+      { id: "works", client: answer }
+    ],
+    strategy: {
+      name: "in-order",
+      make: (candidates) => Effect.succeed({ pick: (_request, eligible) => candidates.find(eligible) })
+    },
+    gates: { breaker: false },
+    retry: { budget: { ratio: 1, minPerSecond: 1e6 } }
+  })
+
+/** Its breaker stays open for longer than any call may wait. */
+const opened = async () => {
+  const router = createRouter({
+    targets: [{ id: "broken", client: () => Promise.reject(new Error("down")) }],
+    strategy: SmoothWeightedRoundRobin.make(),
+    gates: { breaker: { openFor: "1 hour", maxOpenFor: "1 hour" } },
+    retry: { maxAttempts: 1 }
+  })
+  for (let i = 0; i < 5; i++) await swallowed(() => router.route(({ client }) => client()))
+  return router
+}
+
+const swallowed = (call: () => Promise<unknown>): Promise<unknown> => call().catch(ignore)
+const ignore = () => {}
+
+/** What a refused call is answered with, made and rejected by hand. */
+const refusal = () =>
+  Promise.reject(
+    new RouteError.RouteError({
+      reason: new RouteError.NoCandidate({
+        exclusions: [new RouteError.Exclusion({ target: "broken", reason: "BreakerOpen", retryInMs: 3_600_000 })]
+      }),
+      attempts: [],
+      retryAfterMs: 3_600_000
+    })
+  )
 
 const awaited = (name: string, call: () => Promise<unknown>): Case => ({
   name,
@@ -72,10 +142,19 @@ const plan = ExecutionPlan.make(
 export const overhead = async (progress: (done: number, of: number) => void): Promise<Report> => {
   const one = router(1)
   const three = router(3)
+  const whole = wholePipeline()
+  const full = everything()
+  const failover = failingOver()
+  const closed = await opened()
   const cases: ReadonlyArray<Case> = [
     awaited("bare", answer),
     awaited("spillway, 1 target", () => one.route(answer)),
     awaited("spillway, 3 targets", () => three.route(answer)),
+    awaited("spillway, whole default pipeline on", () => whole.route(answer)),
+    awaited("spillway, every gate there is", () => full.route(answer, { estimatedTokens: { input: 100, output: 50 } })),
+    awaited("spillway, failover", () => failover.route(({ client }) => client())),
+    awaited("refused by an open breaker", () => swallowed(() => closed.route(({ client }) => client()))),
+    awaited("the bare refusal", () => swallowed(refusal)),
     awaited("cockatiel, 1 policy", withCockatiel(1)),
     awaited("cockatiel, 3 policies", withCockatiel(3)),
     inFiber("bare in a fiber", answerEffect),
@@ -89,7 +168,7 @@ export const overhead = async (progress: (done: number, of: number) => void): Pr
     )
   ]
   const measured = await measure(cases, { progress })
-  await Promise.all([one.close(), three.close()])
+  await Promise.all([one, three, whole, full, failover, closed].map((router) => router.close()))
   const of = (name: string) => measured.find((entry) => entry.name === name) ?? fail(name)
   const bare = of("bare")
   const inAFiber = of("bare in a fiber")
@@ -114,9 +193,20 @@ export const overhead = async (progress: (done: number, of: number) => void): Pr
     goals: [
       atMost("routed call, times the bare awaited call", routed.micros / bare.micros, 40),
       atMost(
+        "routed call with the whole default pipeline on, times the bare awaited call",
+        of("spillway, whole default pipeline on").micros / bare.micros,
+        60
+      ),
+      atMost(
         "routed call in a fiber, times the bare awaited call",
         of("spillway in a fiber, 3 targets").micros / bare.micros,
-        40
+        60
+      ),
+      atMost("failover, times the bare awaited call", of("spillway, failover").micros / bare.micros, 100),
+      atMost(
+        "µs of a refusal by an open breaker on top of the error it gives",
+        of("refused by an open breaker").micros - of("the bare refusal").micros,
+        1
       ),
       atMost("bytes allocated per routed call", routed.bytes, 6000),
       atMost(

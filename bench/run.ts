@@ -1,9 +1,13 @@
 /** `npm run bench -- NAME [--json]`: runs one bench; a table for people, with `--json` one object on the last line. */
+import { gates } from "./gates.ts"
 import { overhead } from "./overhead.ts"
 import { type Report, toTable } from "./Report.ts"
+import { soak } from "./soak.ts"
 
 const benches: Readonly<Record<string, (progress: (done: number, of: number) => void) => Promise<Report>>> = {
-  overhead
+  gates,
+  overhead,
+  soak
 }
 
 const args = process.argv.slice(2)

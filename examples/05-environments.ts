@@ -2,7 +2,7 @@
 //
 // The program below knows of no environment. Each environment is a layer: a strategy, and what a router needs besides.
 // Two providers: `broken` answers every request with 503, `sound` answers.
-import { Defaults, Gates, RateLimit, RoutedModel } from "@spillway/core"
+import { Defaults, Gates, RateLimit, RoutedModel, Trip } from "@spillway/core"
 import { OpenAiCompatible } from "@spillway/providers"
 import { Behaviour, FakeProvider } from "@spillway/providers/testing"
 import { PowerOfTwo, SmoothWeightedRoundRobin } from "@spillway/strategies"
@@ -30,7 +30,7 @@ const environments = {
     Layer.succeed(Gates.Gates, () => [RateLimit.make({ requestsPerMinute: 60, burst: 10 })])
   ),
   // As production, but in a known order, and with a breaker that opens after two failures.
-  test: Layer.mergeAll(inTurn, Defaults.make({ gates: { breaker: { minCalls: 2, openFor: "1 minute" } } })),
+  test: Layer.mergeAll(inTurn, Defaults.make({ gates: { breaker: { trip: Trip.consecutive(2), openFor: "1 minute" } } })),
   prod: Layer.mergeAll(PowerOfTwo.layer(), Defaults.layer)
 }
 // #endregion

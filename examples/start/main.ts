@@ -3,7 +3,7 @@
  * bursts, one cuts streams and hangs, and one goes down and comes back. `--json` prints one object instead of the summary,
  * `--live "question"` asks real providers.
  */
-import { Defaults, RoutedModel, Telemetry } from "@spillway/core"
+import { Defaults, RoutedModel, Telemetry, Trip } from "@spillway/core"
 import { WeightedLeastConnections } from "@spillway/strategies"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -42,7 +42,7 @@ const job = Effect.gen(function* () {
     Layer.provide([
       WeightedLeastConnections.layer(),
       Defaults.make({
-        gates: { breaker: { window: "2 seconds", minCalls: 10, openFor: "400 millis" } },
+        gates: { breaker: { trip: Trip.timeWindow({ window: "2 seconds", minCalls: 10 }), openFor: "400 millis", rampFor: false } },
         retry: { maxAttempts: 6, budget: { minPerSecond: 20 } }
       }),
       Layer.succeed(Telemetry.CurrentTelemetry, timeline)

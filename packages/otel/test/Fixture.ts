@@ -72,6 +72,7 @@ export const record = (over: Partial<DecisionRecord> = {}): DecisionRecord => ({
   outcome: "ok",
   errorType: undefined,
   servedBy: "a",
+  source: "model",
   degraded: false,
   totalMs: 100,
   waitedMs: 0,

@@ -1,39 +1,50 @@
 /**
- * Stops asking a target that fails, and finds out by single probes when it works again.
+ * Stops asking a target that fails, finds out by single probes when it works again, and then lets it have its traffic back
+ * step by step.
  *
- * closed: outcomes of the last `window` are counted; with at least `minCalls` of them, at least one failure, and failures >=
- * `failureRate` of all, it opens. open: nothing passes until `until`. half-open: up to `probes` attempts at once; the first
- * failure opens again, for longer, `successesToClose` successes close.
+ * closed: outcomes are told to the `trip` policy, which says when to open. open: nothing passes until `until`. half-open: up
+ * to `probes` attempts at once; the first failure opens again, for longer, `successesToClose` successes close. Then, for
+ * `rampFor`, a growing share passes; for the rest others are asked first. isolated: nothing passes until `clear`.
  *
- * - Only completed outcomes count. `Slow` is a success here; `RateLimited`, `Misconfigured`, `Ignored`, `Unused` count
- *   nothing and free their probe slot.
+ * - Only completed outcomes count. `RateLimited`, `Misconfigured`, `Ignored`, `Unused` count nothing and free their probe
+ *   slot. `Slow` is a success, unless the policy counts slow answers.
  * - Each transition begins a new generation, and a permit belongs to the generation it was given in. A result that comes
  *   later changes nothing and shows as `StaleOutcome`; only a hint to stay away is heard, while open, and only lengthens.
  * - A probe has a lease. When it runs out unsettled, that is a failure at that moment, however late someone looks.
+ * - A failure during the ramp weighs as much as any other: one in a hundred may be normal for a target, and a breaker that
+ *   took the first one for a relapse would never let it come back. A relapse soon after opens for longer.
  * - Chance arrives in `admit` only, so the jitter of the next open period is drawn by the first admission after the last
- *   one was used up: one draw per open period.
- * - `admit` cannot publish: its events come with the next `settle`.
+ *   one was used up: one draw per open period. During the ramp each admission draws once.
+ * - Only `settle` can publish: what happens elsewhere comes with the next one, the latest 32 events at most.
  *
- * No timers: a time that has passed is seen by whoever looks next. Isolating by hand is the router's.
- * Source: fence and back-off of effect's `CircuitBreaker`, generations of sony/gobreaker, the time window of resilience4j.
+ * No timers: a time that has passed is seen by whoever looks next. A clock that steps back stands still.
+ * Source: fence and back-off of effect's `CircuitBreaker`, generations of sony/gobreaker, probes and metrics-only mode of
+ * resilience4j, the ramp of Envoy's slow start.
  */
 import type * as Duration from "effect/Duration"
-import { type Gate, type GateEvent, type LocalReject, type Millis, noEvents, reject } from "../model/Gate.ts"
-import { InvalidOption, integer, positive, share } from "../model/InvalidOption.ts"
+import {
+  type Gate,
+  type GateEvent,
+  type GateSnapshot,
+  isReject,
+  type LocalReject,
+  type Measured,
+  type Millis,
+  noEvents,
+  type Rng,
+  reject
+} from "../model/Gate.ts"
+import { InvalidOption, integer, positive } from "../model/InvalidOption.ts"
 import type { Outcome, Unused } from "../model/Outcome.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
+import * as OpenPeriod from "./internal/OpenPeriod.ts"
+import { share } from "./internal/ramp.ts"
 import { numberAt, remaining } from "./internal/snapshots.ts"
-import * as TimeWindow from "./TimeWindow.ts"
+import * as Trip from "./Trip.ts"
 
 export interface Options {
-  /** Share of failures in [0, 1] that opens; exactly this share does. Default 0.5. */
-  readonly failureRate?: number
-  /** How far back outcomes count. > 0, finite, default 10 seconds. */
-  readonly window?: Duration.Input
-  /** Buckets the window is cut into. Integer >= 1, default 10. */
-  readonly buckets?: number
-  /** Fewer outcomes than this in the window never open. Integer >= 1, default 20. */
-  readonly minCalls?: number
+  /** When it opens. Default 5 failures in a row, or half of at least 20 outcomes in 10 seconds (`Trip.standard`). */
+  readonly trip?: Trip.Trip
   /** The first open period, ±10 %; doubles each time in a row. > 0, default 5 seconds. */
   readonly openFor?: Duration.Input
   /** The longest open period of its own choice, ±10 %. >= `openFor`, default 60 seconds or `openFor` if that is longer. */
@@ -49,67 +60,93 @@ export interface Options {
    * breaker. > 0, default 6 minutes: the default deadline of a call and a grace.
    */
   readonly probeLease?: Duration.Input
+  /**
+   * After probes have closed it, the share that passes rises from a tenth to all within this time. >= 0, finite, default
+   * 30 seconds; 0 or `false`: all at once.
+   */
+  readonly rampFor?: Duration.Input | false
+  /** How the share rises: 1 evenly, above 1 faster at first, below 1 slower. > 0, finite, default 1. */
+  readonly aggression?: number
+  /**
+   * Never refuses, not even isolated: permits it would have refused carry the note `WouldReject`, and what becomes of them
+   * teaches it nothing. All else happens as it would, events and all. For trying out a policy. Default false.
+   */
+  readonly metricsOnly?: boolean
 }
 
 export interface Permit {
   readonly generation: number
   /** Infinity unless it is a probe. */
   readonly leaseUntil: Millis
+  /** `Probe`, `Ramp` or `WouldReject`. */
+  readonly note: string | undefined
   settled: boolean
 }
 
 export interface Breaker extends Gate<Permit> {
-  /** Closed and without a history at once, when a person says so. Attempts in flight belong to the past if it was not. */
+  /** Closed, without a history and without a ramp, when a person says so. Attempts in flight belong to the past if it was not. */
   readonly clear: (now: Millis) => void
+  /** Refuses everything until `clear`, when a person says so. Attempts in flight belong to the past. */
+  readonly isolate: (now: Millis) => void
 }
 
-const successes = 0
-const failures = 1
+type State = "closed" | "open" | "half-open" | "isolated"
 
-/** Rejects with `BreakerOpen` (and until when) or `BreakerProbing` (a probe may end any time). Throws `InvalidOption`. */
+/** The generation of permits that it would have refused. */
+const outside = -1
+const eventsKept = 32
+
+// Made once: an open breaker is asked often. No time opens an isolated one, so nobody waits for it.
+const busy = reject("BreakerProbing")
+const byHand = reject("Isolated", Number.POSITIVE_INFINITY)
+const ramping: LocalReject = { ...reject("Ramping"), soft: true }
+
+/**
+ * Rejects with `BreakerOpen` (and until when), `BreakerProbing` (a probe may end any time), `Isolated`, or softly with
+ * `Ramping`. Throws `InvalidOption`.
+ */
 export const make = (options: Options = {}): Breaker => {
-  const { failureRate, minCalls, openFor, maxOpenFor, maxHint, probes, successesToClose, probeLease, windowOptions } =
-    resolve(options)
-  const window = TimeWindow.make(windowOptions)
-  const busy = reject("BreakerProbing")
+  const { aggression, metricsOnly, probeLease, probes, rampFor, successesToClose, trip } = resolve(options)
+  const period = OpenPeriod.make(options)
+  const tally = trip.make()
   let refusal = reject("BreakerOpen")
 
-  let state: "closed" | "open" | "half-open" = "closed"
+  let state: State = "closed"
   let generation = 0
-  /** Consecutive open periods; the k of the back-off. */
-  let opens = 0
-  let until: Millis = 0
-  /** Length of the last open period, hints included. */
-  let openMs = 0
-  /** Staying closed until then resets `opens`. */
-  let forgetAt: Millis = Number.NEGATIVE_INFINITY
-  /** The latest moment until which a counted failure asked us to stay away. */
-  let hintUntil: Millis = Number.NEGATIVE_INFINITY
-  let jitter = Number.NaN
+  // In an array it is overwritten in place; in a variable of this closure each new fraction would be allocated.
+  const seen = new Float64Array([Number.NEGATIVE_INFINITY])
+  let openedBy = ""
+  let rampUntil: Millis = Number.NEGATIVE_INFINITY
   let probing: Array<Permit> = []
   let probeSuccesses = 0
   let events: Array<GateEvent> = []
 
-  const enter = (next: typeof state, event: GateEvent): void => {
+  const latest = (now: Millis): Millis => Math.max(now, seen[0] ?? now)
+  const see = (now: Millis): Millis => {
+    const at = latest(now)
+    seen[0] = at
+    return at
+  }
+  const tell = (event: GateEvent): void => {
+    if (events.length === eventsKept) events.shift()
+    events.push(event)
+  }
+  const enter = (next: State, event: GateEvent): void => {
     state = next
     generation++
     probing = []
     probeSuccesses = 0
-    events.push(event)
+    tell(event)
   }
-  const untilAfter = (at: Millis, k: number): Millis =>
-    Math.max(at + Math.min(maxOpenFor, openFor * 2 ** Math.min(k - 1, 60)) * jitter, hintUntil)
-  const open = (at: Millis): void => {
-    if (state === "closed" && at >= forgetAt) opens = 0
-    opens++
-    until = untilAfter(at, opens)
-    openMs = until - at
-    jitter = Number.NaN
-    enter("open", { _tag: "BreakerOpened", gate: "breaker", until })
+  const open = (at: Millis, why: string): void => {
+    openedBy = why
+    period.begin(at, state === "closed")
+    enter("open", { _tag: "BreakerOpened", gate: "breaker", until: period.until() })
   }
   const close = (at: Millis): void => {
-    window.clear()
-    forgetAt = at + openMs
+    tally.clear()
+    period.end(at)
+    rampUntil = at + rampFor
     enter("closed", { _tag: "BreakerClosed", gate: "breaker" })
   }
 
@@ -122,143 +159,149 @@ export const make = (options: Options = {}): Breaker => {
   const expire = (now: Millis): void => {
     if (state !== "half-open") return
     const lease = firstLease()
-    if (lease <= now) open(lease)
+    if (lease <= now) open(lease, "a probe that never ended")
   }
   const refuse = (retryAt: Millis): LocalReject => {
     if (refusal.retryAt !== retryAt) refusal = reject("BreakerOpen", retryAt)
     return refusal
   }
-  const hintOf = (outcome: Outcome | Unused, now: Millis): Millis =>
-    outcome._tag === "Failure" && outcome.retryAfter !== undefined && outcome.retryAfter > 0
-      ? now + Math.min(outcome.retryAfter, maxHint)
-      : Number.NEGATIVE_INFINITY
+  const give = (leaseUntil: Millis, note: string | undefined): Permit => ({
+    generation,
+    leaseUntil,
+    note,
+    settled: false
+  })
+  const admit = (now: Millis, rng: Rng): Permit | LocalReject => {
+    expire(now)
+    if (state === "isolated") return byHand
+    if (state === "open") {
+      const until = period.until()
+      if (now < until) return refuse(until)
+      enter("half-open", { _tag: "BreakerHalfOpened", gate: "breaker" })
+    }
+    period.draw(rng)
+    if (state === "closed") {
+      if (now >= rampUntil) return give(Number.POSITIVE_INFINITY, undefined)
+      const passes = rng() < share(rampFor - (rampUntil - now), rampFor, aggression)
+      return passes ? give(Number.POSITIVE_INFINITY, "Ramp") : ramping
+    }
+    if (probing.length >= probes) return busy
+    const probe = give(now + probeLease, "Probe")
+    probing.push(probe)
+    return probe
+  }
 
-  const learn = (permit: Permit, outcome: Outcome | Unused, now: Millis): void => {
+  const learn = (permit: Permit, outcome: Outcome | Unused, now: Millis, measured: Measured | undefined): void => {
     const probe = state === "half-open"
     if (probe) probing.splice(probing.indexOf(permit), 1)
     if (!counts(outcome)) return
-    const failed = outcome._tag === "Failure"
-    if (failed) hintUntil = Math.max(hintUntil, hintOf(outcome, now))
+    period.hear(outcome, now)
     if (probe) {
-      if (failed) open(now)
+      if (outcome._tag === "Failure" || tally.against(outcome, measured)) open(now, "a failed probe")
       else if (++probeSuccesses >= successesToClose) close(now)
       return
     }
-    window.add(failed ? failures : successes, 1, now)
-    const bad = window.sum(failures, now)
-    if (bad === 0) return
-    const all = bad + window.sum(successes, now)
-    if (all >= minCalls && bad / all >= failureRate) open(now)
+    tally.record(outcome, now, measured)
+    const why = tally.tripped(now)
+    if (why !== undefined) open(now, why)
   }
   const ignoreStale = (outcome: Outcome | Unused, now: Millis): void => {
     if (!counts(outcome)) return
-    const hint = hintOf(outcome, now)
-    if (state !== "open" || hint <= until) {
-      events.push({ _tag: "StaleOutcome", gate: "breaker" })
-      return
-    }
-    openMs += hint - until
-    until = hint
-    events.push({ _tag: "StaleOutcome", gate: "breaker", until })
+    const longer = state === "open" && period.lengthen(outcome, now)
+    tell({ _tag: "StaleOutcome", gate: "breaker", ...(longer ? { until: period.until() } : undefined) })
   }
 
   return {
     name: "breaker",
-    peek: (now) => {
-      if (state === "closed") return undefined
-      if (state === "open") return now < until ? refuse(until) : undefined
+    peek: (at) => {
+      if (state === "closed" || metricsOnly) return undefined
+      if (state === "isolated") return byHand
+      const now = latest(at)
+      if (state === "open") return now < period.until() ? refuse(period.until()) : undefined
       const lease = firstLease()
       if (lease > now) return probing.length < probes ? undefined : busy
-      const again = untilAfter(lease, opens + 1)
+      const again = period.next(lease)
       return now < again ? refuse(again) : undefined
     },
     admit: (now, _cost, rng) => {
-      expire(now)
-      if (state === "open") {
-        if (now < until) return refuse(until)
-        enter("half-open", { _tag: "BreakerHalfOpened", gate: "breaker" })
-      }
-      if (Number.isNaN(jitter)) jitter = 0.9 + 0.2 * rng()
-      if (state === "closed") return { generation, leaseUntil: Number.POSITIVE_INFINITY, settled: false }
-      if (probing.length >= probes) return busy
-      const probe = { generation, leaseUntil: now + probeLease, settled: false }
-      probing.push(probe)
-      return probe
+      const answer = admit(see(now), rng)
+      return metricsOnly && isReject(answer)
+        ? { generation: outside, leaseUntil: Number.POSITIVE_INFINITY, note: "WouldReject", settled: false }
+        : answer
     },
-    settle: (permit, outcome, now) => {
+    settle: (permit, outcome, at, measured) => {
       if (permit.settled) return noEvents
       permit.settled = true
+      const now = see(at)
       expire(now)
-      if (permit.generation === generation) learn(permit, outcome, now)
-      else ignoreStale(outcome, now)
+      if (permit.generation === generation) learn(permit, outcome, now, measured)
+      else if (permit.generation !== outside) ignoreStale(outcome, now)
       if (events.length === 0) return noEvents
       const published = events
       events = []
       return published
     },
-    clear: (now) => {
+    clear: (at) => {
+      const now = see(at)
+      expire(now)
       if (state !== "closed") close(now)
-      window.clear()
-      opens = 0
-      hintUntil = Number.NEGATIVE_INFINITY
+      tally.clear()
+      period.forget()
+      rampUntil = Number.NEGATIVE_INFINITY
     },
-    snapshot: (now) => {
+    isolate: (at) => {
+      expire(see(at))
+      if (state === "isolated") return
+      period.forget() // only `clear` ends this, and that forgets
+      enter("isolated", { _tag: "BreakerIsolated", gate: "breaker" })
+    },
+    snapshot: (at) => {
+      const now = see(at)
       expire(now)
       return {
+        ...tally.snapshot(now),
         state,
-        successes: window.sum(successes, now),
-        failures: window.sum(failures, now),
-        opens: state === "closed" && now >= forgetAt ? 0 : opens,
-        openMs: Math.min(openMs, Number.MAX_SAFE_INTEGER),
-        retryInMs: state === "open" ? remaining(until, now) : 0,
-        forgetInMs: state === "closed" ? remaining(forgetAt, now) : 0,
-        hintInMs: remaining(hintUntil, now),
+        trip: trip.name,
+        ...(state === "open" || state === "half-open" ? { openedBy } : undefined),
+        ...period.snapshot(now, state),
+        rampLeftMs: state === "closed" ? remaining(rampUntil, now) : 0,
         probeSuccesses
       }
     },
     restore: (snapshot, now) => {
-      const word = snapshot.state
-      state = word === "open" || word === "half-open" ? word : "closed"
+      state = stateOf(snapshot)
+      seen[0] = now
       generation++
       probing = []
       probeSuccesses = numberAt(snapshot, "probeSuccesses")
-      opens = numberAt(snapshot, "opens")
-      openMs = numberAt(snapshot, "openMs")
-      until = now + numberAt(snapshot, "retryInMs")
-      forgetAt = now + numberAt(snapshot, "forgetInMs")
-      hintUntil = now + numberAt(snapshot, "hintInMs")
-      // Their age is not in the snapshot: they count as fresh.
-      window.clear()
-      window.add(successes, numberAt(snapshot, "successes"), now)
-      window.add(failures, numberAt(snapshot, "failures"), now)
+      openedBy = typeof snapshot["openedBy"] === "string" ? snapshot["openedBy"] : ""
+      period.restore(snapshot, now)
+      rampUntil = now + Math.min(numberAt(snapshot, "rampLeftMs"), rampFor)
+      tally.restore(numbersOf(snapshot), now)
     }
   }
 }
 
-const counts = (outcome: Outcome | Unused): boolean =>
+const counts = (outcome: Outcome | Unused): outcome is Trip.Counted =>
   outcome._tag === "Success" || outcome._tag === "Slow" || outcome._tag === "Failure"
+
+const stateOf = ({ state }: GateSnapshot): State =>
+  state === "open" || state === "half-open" || state === "isolated" ? state : "closed"
+
+const numbersOf = (snapshot: GateSnapshot): Trip.Numbers =>
+  Object.fromEntries(Object.entries(snapshot).filter((entry): entry is [string, number] => Number.isFinite(entry[1])))
 
 const resolve = (options: Options) => {
   const millis = (name: string, input: Duration.Input) => positiveMillis(`Breaker: ${name}`, input)
-  const openFor = millis("openFor", options.openFor ?? "5 seconds")
-  const maxOpenFor =
-    options.maxOpenFor === undefined ? Math.max(60_000, openFor) : millis("maxOpenFor", options.maxOpenFor)
-  if (maxOpenFor < openFor) {
-    throw new InvalidOption("Breaker: maxOpenFor", `a duration >= openFor (${openFor} ms)`, options.maxOpenFor)
-  }
+  const { rampFor = "30 seconds", trip = Trip.standard } = options
+  if (typeof trip.make !== "function") throw new InvalidOption("Breaker: trip", "a policy of Trip", trip)
   return {
-    failureRate: share("Breaker: failureRate", options.failureRate ?? 0.5),
-    windowOptions: {
-      ms: positive("Breaker: window", millis("window", options.window ?? "10 seconds")),
-      buckets: integer("Breaker: buckets", options.buckets ?? 10),
-      counters: 2
-    },
-    minCalls: integer("Breaker: minCalls", options.minCalls ?? 20),
-    openFor,
-    maxOpenFor,
-    maxHint: millis("maxHint", options.maxHint ?? "10 minutes"),
+    trip,
     probes: integer("Breaker: probes", options.probes ?? 1),
     successesToClose: integer("Breaker: successesToClose", options.successesToClose ?? 1),
-    probeLease: millis("probeLease", options.probeLease ?? "6 minutes")
+    probeLease: millis("probeLease", options.probeLease ?? "6 minutes"),
+    rampFor: rampFor === false || rampFor === 0 ? 0 : positive("Breaker: rampFor", millis("rampFor", rampFor)),
+    aggression: positive("Breaker: aggression", options.aggression ?? 1),
+    metricsOnly: options.metricsOnly ?? false
   }
 }

@@ -37,6 +37,8 @@ export const make = (options: Options): TimeWindow => {
   const sums = new Float64Array(counters)
   // Buckets are numbered from time 0; `newest` never goes back, and that is what a clock stepping back runs into.
   let newest = Number.NEGATIVE_INFINITY
+  /** When the next bucket begins: mostly that is all there is to look at. */
+  let until = Number.NEGATIVE_INFINITY
   let slot = 0
 
   const clear = (): void => {
@@ -45,11 +47,13 @@ export const make = (options: Options): TimeWindow => {
   }
 
   const advance = (now: Millis): void => {
+    if (now < until) return
     // Multiplied first: whole milliseconds then give exact bucket borders even where the width is a fraction.
     const bucket = Math.floor((now * buckets) / ms)
     if (bucket <= newest) return
     const steps = bucket - newest
     newest = bucket
+    until = ((bucket + 1) * ms) / buckets
     if (steps >= buckets) {
       clear()
       return

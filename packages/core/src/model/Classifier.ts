@@ -19,6 +19,8 @@ export interface Classification {
   readonly sameTarget: boolean
   /** On another target? */
   readonly otherTarget: boolean
+  /** Only on one whose context window is known to be larger. Default false. */
+  readonly largerContext?: boolean
 }
 
 export type Classifier = (error: unknown) => Classification
@@ -156,7 +158,7 @@ const fromAiError = (error: AiErrorLike): Classification => {
   const base = byReason[error.reason._tag]?.(hinted) ?? entry("InvalidRequest", ignored, false, false)
   if (hints === undefined) return base
   const errorType = hints.errorType ?? base.errorType
-  return entry(
+  const classification = entry(
     errorType,
     hints.health === undefined && hints.errorType === undefined
       ? base.outcome
@@ -164,6 +166,7 @@ const fromAiError = (error: AiErrorLike): Classification => {
     hints.sameTarget ?? base.sameTarget,
     hints.otherTarget ?? base.otherTarget
   )
+  return errorType === "ContextLength" ? { ...classification, largerContext: true } : classification
 }
 
 const hintsOf = (error: AiErrorLike): Hints | undefined => {

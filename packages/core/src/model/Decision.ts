@@ -45,6 +45,8 @@ export interface DecisionRecord<Id extends string = string> {
   readonly outcome: "ok" | "error" | "cancelled"
   readonly errorType: string | undefined
   readonly servedBy: Id | undefined
+  /** Where the answer comes from; `model` too when there is none. `coalesced`: another call's run. */
+  readonly source: "model" | "cache" | "stale" | "coalesced"
   /** True when the answer came from a tier other than the first. */
   readonly degraded: boolean
   readonly totalMs: Millis

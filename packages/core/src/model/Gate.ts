@@ -52,11 +52,22 @@ export interface GateEvent {
     | "BreakerOpened"
     | "BreakerHalfOpened"
     | "BreakerClosed"
+    | "BreakerIsolated"
     | "Parked"
     | "ParkExtended"
     | "StaleOutcome"
+    | "LimitLowered"
+    | "TargetEjected"
+    | "TargetReturned"
+    | "ShedStarted"
+    | "ShedStepChanged"
+    | "ShedEnded"
+    | "Degraded"
+    | "Recovered"
     | (string & {})
   readonly gate: string
+  /** The target it is about, where that is another one than the attempt's: a gate may look after several. */
+  readonly target?: string
   /** Monotonic time until which the gate stays as it is, where it knows. */
   readonly until?: Millis
 }

@@ -21,6 +21,12 @@ export type Part = Response.PartEncoded
 /** A part of a streamed answer. */
 export type StreamPart = Response.StreamPartEncoded
 
+/** What the router asks for beside the caller's own settings; the smaller of two caps counts. */
+export interface CallLimits {
+  /** Integer >= 1. */
+  readonly maxOutputTokens?: number
+}
+
 export interface ProviderModel {
   /** Telemetry flavour: `deepseek`, `openai`, … */
   readonly provider: string
@@ -30,9 +36,9 @@ export interface ProviderModel {
   /** Where the requests go, for `server.address` and `server.port` of spans. */
   readonly server?: { readonly address: string; readonly port: number }
   /** One HTTP request, no retry inside. Ends in exactly one `finish` part, or fails. */
-  readonly generate: (options: ModelOptions) => Effect.Effect<Array<Part>, AiError.AiError>
+  readonly generate: (options: ModelOptions, limits?: CallLimits) => Effect.Effect<Array<Part>, AiError.AiError>
   /** One HTTP request, no retry inside. Ends with exactly one `finish` part, or fails: a cut stream never ends normally. */
-  readonly stream: (options: ModelOptions) => Stream.Stream<StreamPart, AiError.AiError>
+  readonly stream: (options: ModelOptions, limits?: CallLimits) => Stream.Stream<StreamPart, AiError.AiError>
 }
 
 /** The parts of an `AiError` that a decision needs. */

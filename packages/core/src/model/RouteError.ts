@@ -31,6 +31,27 @@ export class NoCandidate extends Schema.TaggedError<NoCandidate>()("NoCandidate"
   }
 }
 
+/** The router itself takes no further call now: it sheds load, or too many are waiting already. No target was asked. */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
+  /** What refused: `Shed`, `QueueFull`, `Evicted` by a more urgent call, or the word of a gate of your own. */
+  by: Schema.String,
+  priority: Schema.String
+}) {
+  override get message() {
+    return `The router takes no further ${this.priority} call now: ${this.by}`
+  }
+}
+
+/** The last rung of a degradation ladder: nobody could answer, and this is what the application wants said then. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  /** The application's own words. */
+  text: Schema.String
+}) {
+  override get message() {
+    return this.text
+  }
+}
+
 /** The call's own deadline ran out. */
 export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
   deadlineMs: Schema.Finite
@@ -78,6 +99,9 @@ export class StreamBroken extends Schema.TaggedError<StreamBroken>()("StreamBrok
   }
 }
 
+/** Is it the router's own error? */
+export const isRouteError = (error: unknown): error is RouteError => error instanceof RouteError
+
 export class RouteError extends Schema.TaggedError<RouteError>()("RouteError", {
   reason: Schema.Union([
     NoCandidate,
@@ -85,7 +109,9 @@ export class RouteError extends Schema.TaggedError<RouteError>()("RouteError", {
     AttemptsExhausted,
     RetryBudgetExhausted,
     NotIdempotent,
-    StreamBroken
+    StreamBroken,
+    Overloaded,
+    Refused
   ]),
   attempts: Schema.Array(AttemptSummary),
   /** Milliseconds until the first target is worth asking again, where that is known. */

@@ -38,6 +38,11 @@ export interface Options {
    * under way. It must stand for everything the answer depends on, the type of the answer included. Default: not cached.
    */
   readonly cacheKey?: string | undefined
+  /**
+   * Cap on the tokens of the answer, for the call to pass on (`attempt.request.maxOutputTokens`); `RoutedModel` does.
+   * Integer >= 1. Default: the model's own. A rung of a ladder may lower it.
+   */
+  readonly maxOutputTokens?: number | undefined
   /** For constraints, strategies and gates of your own. */
   readonly tags?: Readonly<Record<string, string>> | undefined
 }
@@ -54,6 +59,7 @@ export interface RouteRequest {
   readonly needs: Constraints | undefined
   readonly idempotent: boolean
   readonly cacheKey: string | undefined
+  readonly maxOutputTokens: number | undefined
   readonly tags: Readonly<Record<string, string>>
 }
 
@@ -100,6 +106,8 @@ export const make = (options: Options = {}): RouteRequest => {
     needs: options.needs,
     idempotent: options.idempotent ?? true,
     cacheKey: options.cacheKey,
+    maxOutputTokens:
+      options.maxOutputTokens === undefined ? undefined : integer(`${where}: maxOutputTokens`, options.maxOutputTokens),
     tags: options.tags ?? noTags
   }
 }

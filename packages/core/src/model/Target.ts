@@ -7,7 +7,7 @@ import { InvalidOption, integer, positive } from "./InvalidOption.ts"
 /** What a target's model can do. A request that needs one of these is never sent to a target without it. */
 export type Capability = "tools" | "vision" | "json-schema" | "prefill" | "reasoning" | "embeddings" | "streaming"
 
-/** USD per million tokens, for strategies of your own. An unknown price is left out, never 0: "cheapest" would pick the unknown one. */
+/** USD per million tokens, for limits of money and strategies of your own. An unknown price is left out, never 0: "cheapest" would pick the unknown one. */
 export interface Price {
   readonly input: number
   readonly output: number
@@ -23,6 +23,20 @@ export interface Limits {
   readonly requestsPerMinute?: number
   /** Requests that may come at once before `requestsPerMinute` spaces them. Integer >= 1; default: 1 s of the rate. */
   readonly burst?: number
+  /** Requests in any 24 hours. Integer >= 1. */
+  readonly requestsPerDay?: number
+  /** Tokens per minute, input and output together: reserved by `estimatedTokens`, settled by what was used. Integer >= 1. */
+  readonly tokensPerMinute?: number
+  /** Tokens in any 24 hours. Integer >= 1. */
+  readonly tokensPerDay?: number
+  /** Input tokens per minute. Integer >= 1. */
+  readonly inputTokensPerMinute?: number
+  /** Output tokens per minute. Integer >= 1. */
+  readonly outputTokensPerMinute?: number
+  /** USD in any 24 hours, > 0; needs a `price`. */
+  readonly usdPerDay?: number
+  /** USD in any 30 days, > 0; needs a `price`. */
+  readonly usdPerMonth?: number
 }
 
 /** What an application writes down for one target. */
@@ -46,6 +60,8 @@ export interface TargetSpec<Id extends string = string, C = unknown> {
   readonly contextWindow?: number
   readonly price?: Price
   readonly limits?: Limits
+  /** The account behind the target, where several share one: its limits stand in `Gates.Options.accounts`. */
+  readonly account?: string
 }
 
 /** A target of a running router: its spec with every default filled in, and its tier. */
@@ -63,6 +79,7 @@ export interface Target<out Id extends string = string, out C = unknown> {
   readonly contextWindow: number | undefined
   readonly price: Price | undefined
   readonly limits: Limits
+  readonly account: string | undefined
 }
 
 /** The literal ids of a list of specs. */
@@ -113,7 +130,8 @@ const known: ReadonlySet<string> = new Set([
   "capabilities",
   "contextWindow",
   "price",
-  "limits"
+  "limits",
+  "account"
 ] satisfies ReadonlyArray<keyof TargetSpec>)
 
 const resolveTiers = (where: string, ids: ReadonlySet<string>, tiers: ReadonlyArray<ReadonlyArray<string>>) => {
@@ -149,6 +167,11 @@ const fill = <Id extends string, C>(where: string, spec: TargetSpec<Id, C>, tier
   if (limits.maxInFlight !== undefined) integer(`${where}.limits.maxInFlight`, limits.maxInFlight)
   if (limits.requestsPerMinute !== undefined) positive(`${where}.limits.requestsPerMinute`, limits.requestsPerMinute)
   if (limits.burst !== undefined) integer(`${where}.limits.burst`, limits.burst)
+  for (const name of ["usdPerDay", "usdPerMonth"] as const) {
+    if (limits[name] !== undefined && spec.price === undefined) {
+      throw new InvalidOption(`${where}.price`, `given where limits.${name} is`, spec.price)
+    }
+  }
   if (typeof spec.capabilities === "string") {
     throw new InvalidOption(`${where}.capabilities`, `a list, such as ["tools"]`, spec.capabilities)
   }
@@ -170,6 +193,7 @@ const fill = <Id extends string, C>(where: string, spec: TargetSpec<Id, C>, tier
     capabilities: new Set(spec.capabilities ?? (own.capabilities instanceof Set ? own.capabilities : [])),
     contextWindow: spec.contextWindow,
     price: spec.price,
-    limits
+    limits,
+    account: spec.account
   }
 }

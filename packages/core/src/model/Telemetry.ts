@@ -25,6 +25,8 @@ export interface Telemetry {
   readonly call: (info: CallInfo, context: Context.Context<never>) => CallObserver | undefined
   /** A gate changed: a breaker opened, a target was parked. */
   readonly event?: (target: Target, event: GateEvent) => void
+  /** The router as a whole changed: it began to shed load, it left a tier. */
+  readonly routerEvent?: (route: string, event: GateEvent) => void
 }
 
 export interface CallInfo {

@@ -6,12 +6,11 @@
  * Source: Google SRE book, "Handling Overload" (3 attempts, a budget per process); gRPC proposal A6; AWS SDK retry modes.
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import { integer } from "../model/InvalidOption.ts"
-import { positiveMillis } from "../model/RouteRequest.ts"
 import * as Backoff from "./Backoff.ts"
 import * as RetryBudget from "./RetryBudget.ts"
+import * as RetryTable from "./RetryTable.ts"
 
 export interface Options {
   /** Attempts in all, the first included: integer >= 1, default 3. */
@@ -20,17 +19,17 @@ export interface Options {
   readonly transient?: Partial<Backoff.Options>
   /** Back-off after a rate limit; default full jitter, 1 s doubling to 20 s. A Retry-After is a floor under it. */
   readonly throttled?: Partial<Backoff.Options>
-  /** How long a call may wait for a permit when no target says when one comes free (bulkhead, probe). Default 1 s. */
-  readonly maxWait?: Duration.Input
   readonly budget?: RetryBudget.Options
+  /** What differs by error type: another bound, another back-off, same or other target. Default: nothing does. */
+  readonly reasons?: RetryTable.Options
 }
 
 export interface Policy {
   readonly maxAttempts: number
   readonly transient: Backoff.Policy
   readonly throttled: Backoff.Policy
-  readonly maxWaitMs: number
   readonly budget: RetryBudget.RetryBudget
+  readonly table: RetryTable.RetryTable
 }
 
 /** The retry policy of an application. Routers that are given the same layer share its budget. */
@@ -41,8 +40,11 @@ export const make = (options: Options = {}): Policy => ({
   maxAttempts: options.maxAttempts === undefined ? 3 : integer("RetryPolicy: maxAttempts", options.maxAttempts),
   transient: Backoff.make({ base: "50 millis", ...options.transient }),
   throttled: Backoff.make({ base: "1 second", ...options.throttled }),
-  maxWaitMs: options.maxWait === undefined ? 1000 : positiveMillis("RetryPolicy: maxWait", options.maxWait),
-  budget: RetryBudget.make(options.budget)
+  budget: RetryBudget.make(options.budget),
+  table: RetryTable.make(options.reasons)
 })
+
+/** 5 calls on a rate limit, 1 s · 2^n + U(0, 1) s between them; everything else as by default. */
+export const rateLimitRule: Options = { reasons: RetryTable.rateLimitRule }
 
 export const layer = (options?: Options): Layer.Layer<RetryPolicy> => Layer.sync(RetryPolicy, () => make(options))

@@ -4,6 +4,8 @@
  *
  * It routes below tool handling: the attempt is the wire only, so tool handlers run once, whatever fails over.
  */
+
+import * as Arr from "effect/Array"
 import * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Context from "effect/Context"
@@ -11,24 +13,24 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { CurrentClassifier } from "../model/Classifier.ts"
 import type { AttemptFacts } from "../model/Decision.ts"
 import { InvalidOption } from "../model/InvalidOption.ts"
 import {
   isContent,
   isEnd,
   isIrrevocable,
+  type ModelOptions,
   type Part,
   type ProviderModel,
   type StreamPart
 } from "../model/ProviderModel.ts"
 import type { RouteError } from "../model/RouteError.ts"
 import type * as RouteRequest from "../model/RouteRequest.ts"
-import type { CurrentStrategy } from "../model/Strategy.ts"
 import type { TargetSpec } from "../model/Target.ts"
-import type { RetryPolicy } from "../policies/RetryPolicy.ts"
-import type { Gates } from "../state/Gates.ts"
+import * as CacheKey from "../policies/CacheKey.ts"
 import * as BreakPolicy from "./BreakPolicy.ts"
+import type * as DefaultPipeline from "./DefaultPipeline.ts"
+import type * as Pipeline from "./Pipeline.ts"
 import * as Router from "./Router.ts"
 
 /** A router whose targets are language models. */
@@ -57,6 +59,13 @@ export interface Options {
    * the answer is complete. A tool call that was handed over is never repeated: after it `restart` fails too. Default `fail`.
    */
   readonly onBreak?: "fail" | "restart" | "buffered"
+  /**
+   * Names every call's answer by what it depends on: tenant, prompt, tools, tool choice, response format and `settings`, so
+   * that equal calls are answered from the cache and share one run. `settings` is whatever else changes the answer, read
+   * for each call: with `@spillway/providers` it is `CallSettings.CurrentCallSettings`. A call that names its answer itself
+   * (`cacheKey`) is left alone. Default: only those are cached.
+   */
+  readonly cache?: { readonly settings: Effect.Effect<unknown> }
 }
 
 /** The part after which a consumer forgets what it has: the answer begins anew. */
@@ -75,46 +84,70 @@ export const make = <Id extends string>(
   }
   return LanguageModel.make({
     generateText: (call) =>
-      Effect.withFiber((fiber) =>
+      Effect.flatMap(requestOf(call, "generate", options), (request) =>
         router
-          .route(fiber.getRef(CurrentRequest), (attempt) =>
-            Effect.tap(attempt.client.generate(call), (parts) => Effect.sync(() => attempt.report(factsOf(parts))))
+          .route(request, (attempt) =>
+            Effect.map(attempt.client.generate(call, limitsOf(attempt)), (parts) => {
+              attempt.report(factsOf(parts))
+              return markAnswer(parts, attempt)
+            })
           )
           .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(toAiError(error, "generateText"))))
       ),
     streamText: (call) =>
       Stream.unwrap(
-        Effect.withFiber((fiber) =>
-          Effect.succeed(
-            router
-              .stream(
-                fiber.getRef(CurrentRequest),
-                (attempt) =>
-                  Stream.mapArray(attempt.client.stream(call), (parts) => {
-                    const facts = factsOf(parts)
-                    if (facts !== noFacts) attempt.report(facts)
-                    return parts
-                  }),
-                { isContent, isEnd, isIrrevocable, onBreak }
-              )
-              .pipe(Stream.catchTag("RouteError", (error) => Stream.fail(toAiError(error, "streamText"))))
-          )
+        Effect.map(requestOf(call, "stream", options), (request) =>
+          router
+            .stream(
+              request,
+              (attempt) =>
+                Stream.mapArray(attempt.client.stream(call, limitsOf(attempt)), (parts) => {
+                  const facts = factsOf(parts)
+                  if (facts !== noFacts) attempt.report(facts)
+                  return markParts(parts, attempt)
+                }),
+              { isContent, isEnd, isIrrevocable, onBreak }
+            )
+            .pipe(Stream.catchTag("RouteError", (error) => Stream.fail(toAiError(error, "streamText"))))
         )
       )
   })
 }
 
+/** What the call says about itself, with a name for its answer where one was asked for and can be made. */
+const requestOf = (
+  call: ModelOptions,
+  operation: "generate" | "stream",
+  { cache }: Options
+): Effect.Effect<RouteRequest.Options> =>
+  Effect.withFiber((fiber) => {
+    const request = fiber.getRef(CurrentRequest)
+    if (cache === undefined || request.cacheKey !== undefined) return Effect.succeed(request)
+    return Effect.flatMap(cache.settings, (settings) =>
+      CacheKey.make({
+        ...call,
+        tenant: request.tenant,
+        route: "",
+        operation,
+        settings: [settings, request.maxOutputTokens]
+      })
+    ).pipe(
+      Effect.map((cacheKey) => ({ ...request, cacheKey })),
+      // What cannot be written down is not cached.
+      Effect.catchTag("NotKeyable", () => Effect.succeed(request))
+    )
+  })
+
 /**
  * `LanguageModel` and the router behind it, from the options of `Router.make`. Every time the layer is built is another
  * router with breakers and budgets of its own: build it once per process, in a `ManagedRuntime` or the application's layer.
  */
-export const layer = <const Specs extends ReadonlyArray<TargetSpec<string, ProviderModel>>>(
-  options: Router.Options<Specs> & Options
-): Layer.Layer<
-  LanguageModel.LanguageModel | CurrentRouter,
-  never,
-  CurrentStrategy | Gates | RetryPolicy | CurrentClassifier
-> =>
+export const layer = <
+  const Specs extends ReadonlyArray<TargetSpec<string, ProviderModel>>,
+  P extends Pipeline.AnyPart = DefaultPipeline.Parts
+>(
+  options: Router.Options<Specs, P> & Options
+): Layer.Layer<LanguageModel.LanguageModel | CurrentRouter, never, Router.Services | Pipeline.Services<P>> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const router = yield* Router.make(options)
@@ -125,6 +158,49 @@ export const layer = <const Specs extends ReadonlyArray<TargetSpec<string, Provi
       )
     })
   )
+
+/** Where an answer comes from; `undefined` for parts that no router has seen. */
+export const originOf = (parts: ReadonlyArray<{ readonly type: string; readonly metadata?: unknown }>) => {
+  for (const part of parts) {
+    if (part.type !== "response-metadata") continue
+    const { spillway } = (part.metadata ?? {}) as { readonly spillway?: Partial<Origin> }
+    if (spillway?.servedBy !== undefined) return { servedBy: spillway.servedBy, degraded: spillway.degraded === true }
+  }
+  return undefined
+}
+
+/** The target that answered, and whether a better tier was left out. */
+export interface Origin {
+  readonly servedBy: string
+  readonly degraded: boolean
+}
+
+const marked = <P extends { readonly type: string; readonly metadata?: unknown }>(
+  part: P,
+  attempt: Router.Attempt
+): P => {
+  const metadata = part.metadata as { readonly spillway?: object } | undefined
+  const origin: Origin = { servedBy: attempt.target.id, degraded: attempt.degraded }
+  return { ...part, metadata: { ...metadata, spillway: { ...metadata?.spillway, ...origin } } }
+}
+
+/** A whole answer always says where it comes from, whether or not the provider sent metadata. */
+const markAnswer = (parts: Array<Part>, attempt: Router.Attempt): Array<Part> => {
+  const at = parts.findIndex(({ type }) => type === "response-metadata")
+  if (at < 0) return [marked({ type: "response-metadata" } as Part, attempt), ...parts]
+  return parts.map((part, i) => (i === at ? marked(part, attempt) : part))
+}
+
+const markParts = (
+  parts: Arr.NonEmptyReadonlyArray<StreamPart>,
+  attempt: Router.Attempt
+): Arr.NonEmptyReadonlyArray<StreamPart> =>
+  parts.some(({ type }) => type === "response-metadata")
+    ? Arr.map(parts, (part) => (part.type === "response-metadata" ? marked(part, attempt) : part))
+    : parts
+
+const limitsOf = ({ request }: Router.Attempt) =>
+  request.maxOutputTokens === undefined ? undefined : { maxOutputTokens: request.maxOutputTokens }
 
 const restarted = (broken: BreakPolicy.Broken): StreamPart => ({
   type: "response-metadata",

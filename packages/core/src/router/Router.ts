@@ -3,46 +3,38 @@
  * chose is busy, slow or broken, and tells what it did.
  *
  * It is generic over the client a target carries: a `ProviderModel`, an SDK object, a URL. One call's way, step by step:
- * `internal/Call.ts` (deadline, record), `internal/AttemptLoop.ts` (retry, failover, back-off), `internal/Pick.ts`
- * (constraints, tiers, strategy, gates), `internal/Attempt.ts` (clocks, permits), `internal/StreamPath.ts` (commit point).
+ * `internal/Around.ts` (middleware), `internal/Call.ts` (deadline, record), `internal/AttemptLoop.ts` (retry, failover,
+ * hedge), `internal/Wait.ts` (back-off, admission queue), `internal/Pick.ts` (constraints, tiers, strategy, gates),
+ * `internal/Attempt.ts` (clocks, permits), `internal/StreamPath.ts` (commit point).
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CurrentClassifier } from "../model/Classifier.ts"
-import type { AttemptReason } from "../model/Cost.ts"
-import type { AttemptFacts, Decision, DecisionRecord } from "../model/Decision.ts"
+import type { Decision, DecisionRecord } from "../model/Decision.ts"
 import { InvalidOption } from "../model/InvalidOption.ts"
 import type { RouteError } from "../model/RouteError.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
 import type { CurrentStrategy } from "../model/Strategy.ts"
 import type * as Target from "../model/Target.ts"
+import type { Degradation } from "../policies/Degradation.ts"
+import type { Hedging } from "../policies/Hedge.ts"
 import type { RetryPolicy } from "../policies/RetryPolicy.ts"
 import type * as Timeouts from "../policies/Timeouts.ts"
-import type { Gates } from "../state/Gates.ts"
+import type { Admission } from "../state/Admission.ts"
 import type { TargetState } from "../state/internal/TargetState.ts"
-import { oneCall } from "./internal/AttemptLoop.ts"
+import type { Answer, Attempt } from "./Answer.ts"
+import type * as DefaultPipeline from "./DefaultPipeline.ts"
+import * as Around from "./internal/Around.ts"
 import type { Core } from "./internal/Core.ts"
 import * as Explain from "./internal/Explain.ts"
 import * as Make from "./internal/Make.ts"
-import { type StreamOptions, streamPath } from "./internal/StreamPath.ts"
+import type { StreamOptions } from "./internal/StreamPath.ts"
+import type * as Pipeline from "./Pipeline.ts"
 
+export type { Answer, Attempt } from "./Answer.ts"
 export type { RouterStatus, TargetStatus } from "./internal/Explain.ts"
 export type { StreamOptions } from "./internal/StreamPath.ts"
-
-/** What the application's function is handed: the target that was picked, and where to report what the answer said. */
-export interface Attempt<out Id extends string = string, out C = unknown> {
-  readonly target: Target.Target<Id, C>
-  /** Short for `target.client`. */
-  readonly client: C
-  /** 0 for the first attempt of the call. */
-  readonly index: number
-  readonly reason: AttemptReason
-  /** Tokens, response id, finish reason: for records, spans and money. Later values win. */
-  report(facts: AttemptFacts): void
-  /** Fires when the attempt is over without its answer: a clock, an interruption, a consumer that left. */
-  readonly signal: AbortSignal
-}
 
 export interface Router<in out Id extends string, out C> {
   /**
@@ -53,6 +45,12 @@ export interface Router<in out Id extends string, out C> {
     request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
     call: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | RouteError, R>
+
+  /** As `route`, and says where the answer comes from: who served it, degraded or not, from the model or the cache. */
+  readonly answer: <A, E, R>(
+    request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
+    call: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<Answer<A, Id>, E | RouteError, R>
 
   /**
    * The same for streams: see `StreamOptions` for the commit point and what happens after it. Each pull runs in a fiber of
@@ -78,7 +76,10 @@ export interface Router<in out Id extends string, out C> {
   readonly restore: (id: Id) => Effect.Effect<void>
 }
 
-export interface Options<Specs extends ReadonlyArray<Target.TargetSpec>> {
+export interface Options<
+  Specs extends ReadonlyArray<Target.TargetSpec>,
+  P extends Pipeline.AnyPart = DefaultPipeline.Parts
+> {
   /** At least one. Ids are unique, weights > 0. */
   readonly targets: Specs
   /**
@@ -89,7 +90,12 @@ export interface Options<Specs extends ReadonlyArray<Target.TargetSpec>> {
   /** Name for spans, metrics and records: bounded in number, e.g. `"chat"`. Default `"default"`. */
   readonly route?: string
   readonly timeouts?: Timeouts.Options
+  /** What calls and attempts pass on their way. Default `DefaultPipeline.pipeline`. */
+  readonly pipeline?: Pipeline.Pipeline<P>
 }
+
+/** What every router needs, whatever its pipeline. */
+export type Services = CurrentStrategy | RetryPolicy | CurrentClassifier | Admission | Hedging | Degradation
 
 /** Any router whose ids are not known to the compiler. */
 export type Any = Router<string, unknown>
@@ -98,13 +104,16 @@ export type Any = Router<string, unknown>
  * Makes a router that lives as long as the scope. A mistake in the options is a defect, `InvalidOption`, that names the
  * option, what it takes and what it was given.
  */
-export const make = <const Specs extends ReadonlyArray<Target.TargetSpec>>(
-  options: Options<Specs>
+export const make = <
+  const Specs extends ReadonlyArray<Target.TargetSpec>,
+  P extends Pipeline.AnyPart = DefaultPipeline.Parts
+>(
+  options: Options<Specs, P>
 ): Effect.Effect<
   Router<Target.IdOf<Specs>, Target.ClientOf<Specs>>,
   never,
-  Scope.Scope | CurrentStrategy | Gates | RetryPolicy | CurrentClassifier
-> => Effect.map(Make.core<Target.IdOf<Specs>, Target.ClientOf<Specs>>(options), fromCore)
+  Scope.Scope | Services | Pipeline.Services<P>
+> => Effect.map(Make.core<Target.IdOf<Specs>, Target.ClientOf<Specs>, P>(options), fromCore)
 
 /** @internal The public face of a core. */
 export const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C> => {
@@ -118,12 +127,11 @@ export const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C>
     )
   }
   return {
-    route: (options, call) =>
-      Effect.withFiber((fiber) =>
-        oneCall(core, RouteRequest.from(options), fiber.context, { run: call, clock: "Attempt", stays: false })
-      ),
+    route: (options, call) => Effect.withFiber((fiber) => Around.route(core, RouteRequest.from(options), call, fiber)),
+    answer: (options, call) =>
+      Effect.withFiber((fiber) => Around.answer(core, RouteRequest.from(options), call, fiber)),
     stream: (options, call, streamOptions = {}) =>
-      Stream.suspend(() => streamPath(core, RouteRequest.from(options), call, streamOptions)),
+      Stream.suspend(() => Around.stream(core, RouteRequest.from(options), call, streamOptions)),
     explain: (request) => Effect.sync(() => Explain.explain(core, RouteRequest.from(request))),
     decisions: core.decisions.stream,
     status: Effect.sync(() => Explain.status(core)),

@@ -8,36 +8,52 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Classifier, CurrentClassifier, classify } from "../model/Classifier.ts"
+import { type Classifier, CurrentClassifier } from "../model/Classifier.ts"
 import type { Decision, DecisionRecord } from "../model/Decision.ts"
+import type { Gate } from "../model/Gate.ts"
 import { InvalidOption } from "../model/InvalidOption.ts"
 import type { ProviderModel } from "../model/ProviderModel.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
 import { CurrentStrategy, type Strategy } from "../model/Strategy.ts"
 import type { ClientOf, IdOf, TargetSpec } from "../model/Target.ts"
 import { CurrentTelemetry, type Telemetry } from "../model/Telemetry.ts"
-import * as RetryPolicy from "../policies/RetryPolicy.ts"
+import * as Handoff from "../policies/Handoff.ts"
 import * as Gates from "../state/Gates.ts"
+import * as Shedding from "../state/Shedding.ts"
+import * as Defaults from "./Defaults.ts"
+import * as Around from "./internal/Around.ts"
 import type { Attempt } from "./internal/Attempt.ts"
 import { interrupt, start } from "./internal/AttemptLoop.ts"
 import { Call } from "./internal/Call.ts"
 import type { Core } from "./internal/Core.ts"
 import { fromIterable, until } from "./internal/Iterables.ts"
 import * as Make from "./internal/Make.ts"
+import type * as Pipeline from "./Pipeline.ts"
 import * as RoutedModel from "./RoutedModel.ts"
 import * as Router from "./Router.ts"
 
-export interface CreateOptions<Specs extends ReadonlyArray<TargetSpec>> extends Router.Options<Specs> {
+export interface CreateOptions<Specs extends ReadonlyArray<TargetSpec>>
+  extends Omit<Router.Options<Specs>, "pipeline">,
+    Omit<Defaults.Options, "gates"> {
   /** E.g. `WeightedLeastConnections.make()` of `@spillway/strategies`. */
   readonly strategy: Strategy
   readonly gates?: Gates.Options | Gates.GatesOf
-  readonly retry?: RetryPolicy.Options
+  /** When calls made with `handOff` become tasks. Default after 500 ms. */
+  readonly handoff?: Handoff.Options
+  /** Load shedding for the whole router, e.g. `() => Shedder.make()`. Default: none. */
+  readonly shed?: () => Gate
+  /** Parts of a pipeline of your own; they may need what `Defaults` supplies. Default `DefaultPipeline.pipeline`. */
+  readonly pipeline?: Pipeline.Pipeline<Part>
   /** What a rejection says about its target. Default: `AiError` by its reason, anything else is the target's failure. */
   readonly classify?: Classifier
   readonly telemetry?: Telemetry
 }
+
+type Part = Pipeline.CallPart<string, Supplied> | Pipeline.AttemptPart<string, Supplied>
+type Supplied = Defaults.Services | Scope.Scope
 
 /** What may be said about one call; `signal` interrupts it, and what it holds is given back. */
 export interface CallOptions extends RouteRequest.Options {
@@ -47,6 +63,21 @@ export interface CallOptions extends RouteRequest.Options {
 export interface PromiseRouter<in out Id extends string, out C> {
   /** Runs `call` on the picked target; hand `attempt.signal` to what you start. Rejects with the call's own error, with `RouteError`, or with the signal's reason. */
   readonly route: <A>(call: (attempt: Router.Attempt<Id, C>) => Promise<A>, options?: CallOptions) => Promise<A>
+  /** As `route`, and says who served it, degraded or not, from the model or the cache. */
+  readonly answer: <A>(
+    call: (attempt: Router.Attempt<Id, C>) => Promise<A>,
+    options?: CallOptions
+  ) => Promise<Router.Answer<A, Id>>
+  /**
+   * As `route`, but a call that takes long becomes a task: `Done` with its answer, or `Accepted` with the id under which
+   * `tasks` knows it. The signal ends it until then; after that only `tasks.cancel` does.
+   */
+  readonly handOff: <A>(
+    call: (attempt: Router.Attempt<Id, C>) => Promise<A>,
+    options?: CallOptions & Handoff.RunOptions
+  ) => Promise<Handoff.Handed<A>>
+  /** Calls that were handed off. Reject with `TaskNotFound`. */
+  readonly tasks: Tasks
   /** The same for streams; leaving the loop early ends the provider's stream. */
   readonly stream: <A>(
     call: (attempt: Router.Attempt<Id, C>) => AsyncIterable<A>,
@@ -70,6 +101,15 @@ export interface PromiseRouter<in out Id extends string, out C> {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
+export interface Tasks {
+  /** How the task stands; changes nothing. */
+  readonly poll: (taskId: string) => Promise<Handoff.TaskStatus>
+  /** Resolves when the task has ended, however it did. */
+  readonly wait: (taskId: string) => Promise<Handoff.EndedStatus>
+  /** True when this call ended it. */
+  readonly cancel: (taskId: string) => Promise<boolean>
+}
+
 /** Throws `InvalidOption` when an option is wrong. */
 export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
   options: CreateOptions<Specs>
@@ -86,20 +126,35 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
     )
   }
   const scope = Scope.makeUnsafe()
-  const gates = typeof options.gates === "function" ? options.gates : Gates.make(options.gates)
-  const services = Context.make(CurrentStrategy, options.strategy).pipe(
-    Context.add(Gates.Gates, gates),
-    Context.add(RetryPolicy.RetryPolicy, RetryPolicy.make(options.retry)),
-    Context.add(CurrentClassifier, options.classify ?? classify),
-    Context.add(CurrentTelemetry, options.telemetry),
-    Context.add(Scope.Scope, scope)
+  const { classify, gates, shed, telemetry, ...defaults } = options
+  const own = Layer.mergeAll(
+    Layer.succeed(CurrentStrategy, options.strategy),
+    Layer.succeed(CurrentTelemetry, telemetry),
+    ...(typeof gates === "function" ? [Layer.succeed(Gates.Gates, gates)] : []),
+    ...(classify === undefined ? [] : [Layer.succeed(CurrentClassifier, classify)]),
+    ...(shed === undefined ? [] : [Shedding.layer(shed)])
   )
-  const core = Effect.runSyncWith(services)(Make.core<IdOf<Specs>, ClientOf<Specs>>(options))
+  const supplied = Defaults.make(typeof gates === "function" || gates === undefined ? defaults : { ...defaults, gates })
+  const core = Effect.runSync(
+    Layer.buildWithScope(Layer.mergeAll(supplied, own), scope).pipe(
+      Effect.flatMap((services) =>
+        Effect.provideContext(
+          Make.core<IdOf<Specs>, ClientOf<Specs>, Part>(options),
+          Context.add(services, Scope.Scope, scope)
+        )
+      )
+    )
+  )
   const router = Router.fromCore(core)
+  const handoff = Effect.runSync(Effect.provideService(Handoff.make(options.handoff), Scope.Scope, scope))
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   return {
     router,
-    route: (call, options) => route(core, call, options),
+    route: (call, options) => route(core, router, call, options),
+    answer: (call, options) =>
+      promised(options, (request) =>
+        router.answer(request, (attempt) => fromPromise(attempt as Attempt<IdOf<Specs>, ClientOf<Specs>>, call))
+      ),
     stream: (call, options) => {
       const stream = router.stream(
         options,
@@ -110,6 +165,18 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
       const signal = options?.signal
       if (signal !== undefined && !isSignal(signal)) throw noSignal(signal)
       return signal === undefined ? iterable : until(signal, iterable)
+    },
+    handOff: (call, options) =>
+      promised(options, (request) =>
+        handoff.run(
+          router.route(request, (attempt) => fromPromise(attempt as Attempt<IdOf<Specs>, ClientOf<Specs>>, call)),
+          options
+        )
+      ),
+    tasks: {
+      poll: (taskId) => promised(undefined, () => handoff.poll(taskId)),
+      wait: (taskId) => promised(undefined, () => handoff.await(taskId)),
+      cancel: (taskId) => promised(undefined, () => handoff.cancel(taskId))
     },
     explain: (options) => Effect.runSync(router.explain(options)),
     status: () => Effect.runSync(router.status),
@@ -128,6 +195,7 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
 /** One call without a fiber of its own around it: the attempt's fiber is enough. */
 const route = <Id extends string, C, A>(
   core: Core<Id, C>,
+  router: Router.Router<Id, C>,
   run: (attempt: Router.Attempt<Id, C>) => Promise<A>,
   options: CallOptions | undefined
 ): Promise<A> => {
@@ -135,7 +203,12 @@ const route = <Id extends string, C, A>(
   if (signal !== undefined && !isSignal(signal)) return Promise.reject(noSignal(signal))
   if (signal?.aborted === true) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
-    const call = new Call(core, RouteRequest.from(options), Context.empty(), false)
+    const request = RouteRequest.from(options)
+    if (!Around.isDirect(core, request, "route")) {
+      const routed = router.route(request, (attempt) => fromPromise(attempt as Attempt<Id, C>, run))
+      return resolve(promised(options, () => routed))
+    }
+    const call = new Call(core, request, Context.empty(), false)
     const abort = () => Effect.runFork(interrupt(call))
     const perform = {
       run: (attempt: Attempt<Id, C>) => fromPromise(attempt, run),
@@ -151,6 +224,20 @@ const route = <Id extends string, C, A>(
     if (signal.aborted) abort()
     else signal.addEventListener("abort", abort, { once: true })
   })
+}
+
+/** An Effect as a promise that rejects with the call's own error, or with the reason of the signal. */
+const promised = async <A>(
+  options: CallOptions | undefined,
+  run: (request: RouteRequest.RouteRequest) => Effect.Effect<A, unknown>
+): Promise<A> => {
+  const signal = options?.signal
+  if (signal !== undefined && !isSignal(signal)) throw noSignal(signal)
+  signal?.throwIfAborted()
+  const running = Effect.suspend(() => run(RouteRequest.from(options)))
+  const exit = await Effect.runPromiseExit(running, signal === undefined ? undefined : { signal })
+  if (Exit.isSuccess(exit)) return exit.value
+  throw signal?.aborted === true && Cause.hasInterruptsOnly(exit.cause) ? signal.reason : Cause.squash(exit.cause)
 }
 
 const isSignal = (signal: AbortSignal): boolean => typeof signal?.addEventListener === "function"

@@ -1,18 +1,31 @@
 /**
- * Which gates protect a target, and in which order. The default, outermost first: cooldown, rate limit, bulkhead,
- * breaker. The breaker stands last, so that its probe slot is only taken by an attempt that nothing else refuses.
+ * Which gates protect a target, and in which order. The default, outermost first: cooldown, ejection, limits of the target,
+ * limits of its account, headroom, bulkhead, breaker. The breaker stands last, so that its probe slot is only taken by an
+ * attempt that nothing else refuses.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
+import * as AdaptiveBulkhead from "../gates/AdaptiveBulkhead.ts"
 import * as Breaker from "../gates/Breaker.ts"
 import * as Bulkhead from "../gates/Bulkhead.ts"
 import * as Cooldown from "../gates/Cooldown.ts"
+import * as Ejection from "../gates/Ejection.ts"
+import * as Headroom from "../gates/Headroom.ts"
+import * as MultiLimit from "../gates/MultiLimit.ts"
 import * as RateLimit from "../gates/RateLimit.ts"
 import type { Gate } from "../model/Gate.ts"
+import { InvalidOption } from "../model/InvalidOption.ts"
 import type { Target } from "../model/Target.ts"
 
-/** Makes the gates of one target. Called once per target; the gates are that target's own. */
-export type GatesOf = (target: Target) => ReadonlyArray<Gate>
+/** Makes the gates of one target. Called once per target. */
+export interface GatesOf {
+  (target: Target): ReadonlyArray<Gate>
+  /**
+   * Called once per router with all its targets, before any gate is made, for gates that look at them together; what it
+   * returns makes the gates of that router. Throws `InvalidOption` when they do not go together.
+   */
+  readonly forTargets?: (targets: ReadonlyArray<Target>) => (target: Target) => ReadonlyArray<Gate>
+}
 
 /** The gates of an application: `Layer.succeed(Gates, (target) => [...])`. */
 export class Gates extends Context.Service<Gates, GatesOf>()("@spillway/core/state/Gates") {}
@@ -23,20 +36,113 @@ export interface Options {
   readonly cooldown?: Cooldown.Options
   /** Attempts in flight per target that says nothing itself (`limits.maxInFlight`). Integer >= 1, default 100. */
   readonly maxInFlight?: number
+  /**
+   * A bulkhead that learns how much a target bears, from rate limits, overload and timeouts; `maxInFlight` is then the most
+   * it may allow. Default: a fixed one.
+   */
+  readonly adaptive?: Omit<AdaptiveBulkhead.Options, "max"> | true
+  /** Takes a target out of rotation that fails while others do not. Default: none; the breaker sees single targets. */
+  readonly ejection?: Ejection.Options
+  /**
+   * Share of every concurrency limit, and of the limits of targets and accounts, that is kept for P0 and for failovers of P0
+   * and P1. In [0, 1), default 0. Checked against the weights: with less than the share of the heaviest target, the others
+   * do not bear its loss, which is an error unless `shedding` accepts it.
+   */
+  readonly headroom?: number | { readonly share: number; readonly shedding: "accepted" }
+  /** Limits that targets of one account share (`target.account`), by account. */
+  readonly accounts?: Readonly<Record<string, MultiLimit.Options>>
 }
 
-/** The default gates. A rate limit only where the target names one (`limits.requestsPerMinute`). */
-export const make =
-  (options: Options = {}): GatesOf =>
-  (target) => {
-    const { burst, maxInFlight, requestsPerMinute } = target.limits
-    const gates: Array<Gate> = [Cooldown.make(options.cooldown)]
-    if (requestsPerMinute !== undefined) {
-      gates.push(RateLimit.make(burst === undefined ? { requestsPerMinute } : { requestsPerMinute, burst }))
-    }
-    gates.push(Bulkhead.make({ maxInFlight: maxInFlight ?? options.maxInFlight ?? 100 }))
-    if (options.breaker !== false) gates.push(Breaker.make(options.breaker))
-    return gates
+/** The default gates. A limit only where the target, or its account, names one. */
+export const make = (options: Options = {}): GatesOf => {
+  // Made once, not per router: routers that are given the same layer share the account as they do in reality.
+  const accounts = new Map(
+    Object.entries(options.accounts ?? {}).map(([name, limits]) => [
+      name,
+      MultiLimit.make({ ...reserved(options), ...limits, name: "account" })
+    ])
+  )
+  const forTargets = (targets: ReadonlyArray<Target>) => {
+    checkHeadroom(options, targets)
+    const group = options.ejection === undefined ? undefined : Ejection.make(options.ejection)
+    return (target: Target) => gatesOf(options, accounts, group, target)
   }
+  return Object.assign((target: Target) => forTargets([target])(target), { forTargets })
+}
 
-export const layer = (options?: Options): Layer.Layer<Gates> => Layer.succeed(Gates, make(options))
+export const layer = (options?: Options): Layer.Layer<Gates> => Layer.sync(Gates, () => make(options))
+
+const gatesOf = (
+  options: Options,
+  accounts: ReadonlyMap<string, MultiLimit.MultiLimit>,
+  group: Ejection.Group | undefined,
+  target: Target
+): ReadonlyArray<Gate> => {
+  const headroom = shareOf(options)
+  const maxInFlight = target.limits.maxInFlight ?? options.maxInFlight ?? 100
+  const cooldown = Cooldown.make(options.cooldown)
+  const limits = limitsOf(options, target)
+  const account = accountOf(accounts, target)
+  const adaptive =
+    options.adaptive === undefined
+      ? undefined
+      : AdaptiveBulkhead.make({ ...(options.adaptive === true ? {} : options.adaptive), max: maxInFlight })
+  const bulkhead = adaptive ?? Bulkhead.make({ maxInFlight })
+  const breaker = options.breaker === false ? undefined : Breaker.make(options.breaker)
+  const cost = { requests: 1, tokens: 0 }
+  const ejection = group?.gateFor({
+    id: target.id,
+    available: (now) => cooldown.peek(now, cost) === undefined && breaker?.peek(now, cost) === undefined
+  })
+  const kept = headroom === 0 ? undefined : Headroom.make({ capacity: adaptive?.limit ?? maxInFlight, headroom })
+  return [cooldown, ejection, limits, account, kept, bulkhead, breaker].filter((gate) => gate !== undefined)
+}
+
+/** Requests per minute alone need no more than one number. */
+const limitsOf = (options: Options, target: Target): Gate | undefined => {
+  const { burst, maxInFlight: _, requestsPerMinute, ...others } = target.limits
+  const perMinute = requestsPerMinute === undefined ? undefined : { limit: requestsPerMinute, ...optional({ burst }) }
+  if (Object.values(others).every((limit) => limit === undefined) && shareOf(options) === 0) {
+    return requestsPerMinute === undefined ? undefined : RateLimit.make({ requestsPerMinute, ...optional({ burst }) })
+  }
+  if (perMinute === undefined && Object.values(others).every((limit) => limit === undefined)) return undefined
+  return MultiLimit.make({
+    ...reserved(options),
+    ...optional({ ...others, requestsPerMinute: perMinute, price: target.price }),
+    name: "limits"
+  })
+}
+
+const accountOf = (accounts: ReadonlyMap<string, MultiLimit.MultiLimit>, target: Target): Gate | undefined => {
+  if (target.account === undefined || accounts.size === 0) return undefined
+  const account = accounts.get(target.account)
+  if (account === undefined) {
+    const known = [...accounts.keys()].join(", ")
+    throw new InvalidOption(`Gates: account of target ${target.id}`, `one of ${known}`, target.account)
+  }
+  return target.price === undefined ? account : account.priced(target.price)
+}
+
+const shareOf = ({ headroom }: Options): number => (typeof headroom === "object" ? headroom.share : (headroom ?? 0))
+
+const reserved = (options: Options) => (shareOf(options) === 0 ? {} : { headroom: shareOf(options) })
+
+const checkHeadroom = (options: Options, targets: ReadonlyArray<Target>): void => {
+  const { headroom } = options
+  if (headroom === undefined || headroom === 0) return
+  const weights = Object.fromEntries(targets.filter(({ tier }) => tier === 0).map(({ id, weight }) => [id, weight]))
+  const overload = Headroom.validate({ headroom: shareOf(options), weights })
+  if (overload === undefined || typeof headroom === "object") return
+  throw new InvalidOption(
+    "Gates: headroom",
+    `enough for the loss of any target, or { share, shedding: "accepted" }`,
+    headroom,
+    overload
+  )
+}
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without what is `undefined`. */
+const optional = <T extends object>(fields: T): Present<T> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>

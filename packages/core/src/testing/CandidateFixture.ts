@@ -93,6 +93,7 @@ const target = <Id extends string>(id: Id, values: Values<Id>): Target<Id, undef
   capabilities: new Set(),
   contextWindow: undefined,
   price: undefined,
+  account: undefined,
   limits: {},
   ...values.target
 })

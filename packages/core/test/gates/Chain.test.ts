@@ -5,6 +5,7 @@ import * as Bulkhead from "../../src/gates/Bulkhead.ts"
 import * as Chain from "../../src/gates/Chain.ts"
 import * as Cooldown from "../../src/gates/Cooldown.ts"
 import * as RateLimit from "../../src/gates/RateLimit.ts"
+import * as Trip from "../../src/gates/Trip.ts"
 import { type Gate, type GateEvent, isReject, noEvents, reject } from "../../src/model/Gate.ts"
 import { failure, ignored, type Outcome, rateLimited, success, type Unused, unused } from "../../src/model/Outcome.ts"
 import { half, one, tags } from "./support.ts"
@@ -161,7 +162,7 @@ describe("Chain", () => {
       Cooldown.make({ withoutHint: 200 }),
       RateLimit.make({ requestsPerMinute: 600, burst: 4 }),
       Bulkhead.make({ maxInFlight: 3 }),
-      Breaker.make({ minCalls: 3, openFor: 300, probeLease: 2000 })
+      Breaker.make({ trip: Trip.timeWindow({ minCalls: 3 }), openFor: 300, probeLease: 2000, rampFor: false })
     ]
     const outcome = fc.constantFrom<Outcome | Unused>(
       success,

@@ -19,6 +19,7 @@ import {
   type Step,
   wait
 } from "./support/Provider.ts"
+import * as Trip from "../../src/gates/Trip.ts"
 import * as World from "./support/World.ts"
 
 const network = AiError.make({
@@ -151,7 +152,7 @@ const run = Effect.fnUntraced(function* (schedule: Schedule) {
     timeouts: { firstContent, idle },
     limits: { maxInFlight },
     retry: { maxAttempts, budget: { minPerSecond: reserve }, transient: { base: 50 }, throttled: { base: 200 } },
-    gates: { breaker: { minCalls: 3, openFor: 300 } },
+    gates: { breaker: { trip: Trip.timeWindow({ minCalls: 3 }), openFor: 300, rampFor: 2000 } },
     ...(tiers === undefined ? {} : { tiers })
   })
   const provider = Provider.make(plans)

@@ -4,6 +4,7 @@ import { Cause, Clock, Duration, Effect, Exit, Random } from "effect"
 import { AiError } from "effect/ai"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
+import * as Trip from "../../src/gates/Trip.ts"
 import * as World from "./support/World.ts"
 
 const aiError = (reason: AiError.AiErrorReason) => AiError.make({ module: "Test", method: "call", reason })
@@ -112,7 +113,7 @@ const run = Effect.fnUntraced(function* (situation: Situation) {
     },
     gates: {
       cooldown: { misconfiguredFor: misconfiguredMs },
-      breaker: breaker ? { minCalls: 2, openFor: 500 } : false
+      breaker: breaker ? { trip: Trip.timeWindow({ minCalls: 2 }), openFor: 500, rampFor: 2000 } : false
     },
     ...(tiers === undefined ? {} : { tiers })
   })

@@ -83,7 +83,7 @@ describe("a call that finds no target", () => {
       for (let i = 0; i < 20; i++) {
         const { records, router } = yield* World.make(["a"], {
           limits: { maxInFlight: 1 },
-          retry: { maxWait: "1 second" }
+          admission: { maxWait: "1 second" }
         })
         const busy = yield* Effect.forkChild(
           router.route({}, () => Effect.never),

@@ -10,14 +10,16 @@ import type { AttemptReason } from "../../model/Cost.ts"
 import type { AttemptFacts, AttemptRecord } from "../../model/Decision.ts"
 import type { Millis } from "../../model/Gate.ts"
 import { ignored, type Outcome } from "../../model/Outcome.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { Picker } from "../../model/Strategy.ts"
 import type { Target } from "../../model/Target.ts"
 import type { AttemptObserver } from "../../model/Telemetry.ts"
 import { Deadline } from "../../state/internal/Deadlines.ts"
-import type { TargetState } from "../../state/internal/TargetState.ts"
-import type { Core } from "./Core.ts"
+import type { Tail, TargetState } from "../../state/internal/TargetState.ts"
+import type { Core, Picked } from "./Core.ts"
 
 export class Attempt<Id extends string, C> extends Deadline {
+  readonly request: RouteRequest
   readonly state: TargetState<Id, C>
   readonly index: number
   readonly reason: AttemptReason
@@ -37,19 +39,24 @@ export class Attempt<Id extends string, C> extends Deadline {
   firstContentAt: Millis | undefined = undefined
   facts: AttemptFacts | undefined = undefined
   observer: AttemptObserver | undefined = undefined
+  /** What is known of how long its like takes; `undefined` without hedging. */
+  tail: Tail | undefined = undefined
+  /** Another copy of the call was faster. */
+  lost = false
 
   constructor(
     core: Core<Id, C>,
-    state: TargetState<Id, C>,
-    permit: Chain.ChainPermit,
+    request: RouteRequest,
+    picked: Picked<Id, C>,
     index: number,
     reason: AttemptReason,
     startedAt: Millis
   ) {
     super()
     this.#core = core
-    this.state = state
-    this.#permit = permit
+    this.request = request
+    this.state = picked.state
+    this.#permit = picked.permit
     this.index = index
     this.reason = reason
     this.startedAt = startedAt
@@ -57,6 +64,11 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   get target(): Target<Id, C> {
     return this.state.target
+  }
+
+  /** True when a tier before this target's was left out. */
+  get degraded(): boolean {
+    return this.state.target.tier > 0
   }
 
   get client(): C {
@@ -120,6 +132,9 @@ export class Attempt<Id extends string, C> extends Deadline {
     const ms = now - this.startedAt
     const firstContentMs = this.firstContentAt === undefined ? undefined : this.firstContentAt - this.startedAt
     const { facts } = this
+    if (this.tail !== undefined && (result === "won" || this.lost || this.timeout !== undefined)) {
+      core.hedging?.observe(this.tail.key, firstContentMs ?? ms, now)
+    }
     const events = this.state.settle(this.#permit, outcome, now, {
       ms,
       firstContentMs,
@@ -129,6 +144,7 @@ export class Attempt<Id extends string, C> extends Deadline {
     })
     if (events.length > 0) core.publish(this.state, events)
     tellStrategy(core.tiers[this.state.target.tier]?.picker, this.state, outcome, now)
+    if (core.admission.size > 0) core.admission.released(now)
     // The answer of a call nobody watches needs no record.
     if (result === "won" && this.observer === undefined && !core.decisions.listening()) return undefined
     const record: AttemptRecord<Id> = {

@@ -3,16 +3,19 @@
  */
 import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
-import type { AttemptReason } from "../../model/Cost.ts"
+import type { ChainPermit } from "../../gates/Chain.ts"
+import type { AttemptReason, Cost } from "../../model/Cost.ts"
 import type { AttemptRecord, DecisionRecord } from "../../model/Decision.ts"
-import type { Millis } from "../../model/Gate.ts"
-import * as RouteError from "../../model/RouteError.ts"
+import { isReject, type LocalReject, type Millis } from "../../model/Gate.ts"
+import { ignored, type Outcome, success } from "../../model/Outcome.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { CallObserver } from "../../model/Telemetry.ts"
+import type * as Backoff from "../../policies/Backoff.ts"
+import type * as RetryTable from "../../policies/RetryTable.ts"
 import { Deadline } from "../../state/internal/Deadlines.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
 import { Attempt } from "./Attempt.ts"
-import type { Core, History } from "./Core.ts"
+import type { Core, History, Picked } from "./Core.ts"
 import { excluded } from "./Pick.ts"
 
 export class Call<Id extends string, C> extends Deadline implements History<Id, C> {
@@ -28,6 +31,9 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   barred: Array<TargetState<Id, C>> | undefined = undefined
   only: TargetState<Id, C> | undefined = undefined
 
+  largerThan: number | undefined = undefined
+  spills = false
+
   attempts = 0
   waits = 0
   waitedMs: Millis = 0
@@ -37,16 +43,35 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   owes = false
   /** What the last attempt failed with. */
   last: unknown = undefined
-  lastWasRateLimit = false
+  lastOutcome: Outcome = ignored
+  lastRule: RetryTable.Rule | undefined = undefined
+  /** The last failure has not been slept over yet. */
+  backsOff = false
+  /** What its waits so far mean for the next one. */
+  backoffMemory: Backoff.Memory | undefined = undefined
   /** Attempts that did not give the answer, and, when somebody listens, the one that did. */
   records: Array<AttemptRecord<Id>> | undefined = undefined
 
-  /** What the call is waiting for now: an attempt, a part of a stream, a back-off. */
+  /** Attempts that run now: mostly one, two while a hedge is out. */
+  running: Attempt<Id, C> | undefined = undefined
+  rival: Attempt<Id, C> | undefined = undefined
+  /** The attempt that decided how the loop ends; whatever else runs has lost. */
+  decided: Attempt<Id, C> | undefined = undefined
+  /** Ends its place in the admission queue; set while it has one. */
+  leaveQueue: ((now: Millis) => void) | undefined = undefined
+  /** Set until the moment for a hedge has come or gone. */
+  hedgeTimer: Deadline | undefined = undefined
+  /** What the call waits for besides attempts: a part of a stream, a back-off. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   deadlineHit = false
   /** The caller was interrupted or left. */
   cancelled = false
   ended = false
+  #permit: ChainPermit | undefined = undefined
+  /** The last one made for a further attempt: candidates mostly ask for one and the same. */
+  #further: Cost | undefined = undefined
+  #hedging = false
+  #finish: (() => void) | undefined = undefined
 
   constructor(core: Core<Id, C>, request: RouteRequest, context: Context.Context<never>, streamed: boolean) {
     super()
@@ -76,22 +101,80 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
 
   expired(): void {
     this.deadlineHit = true
-    this.fiber?.interruptUnsafe()
+    this.stopAll()
+  }
+
+  /** Ends whatever the call waits for; its observers go on from there. */
+  stopAll(): void {
+    // Read first: what an interrupted fiber does on its way out moves them.
+    const { fiber, rival, running } = this
+    this.leaveQueue?.(this.core.now())
+    running?.fiber?.interruptUnsafe()
+    rival?.fiber?.interruptUnsafe()
+    fiber?.interruptUnsafe()
+  }
+
+  /** Passes the gates of the router, once; the rejection when one of them refuses. */
+  enter(now: Millis): LocalReject | undefined {
+    const { gates, rng } = this.core
+    if (gates === undefined || this.#permit !== undefined) return undefined
+    const permit = gates.admit(now, this.request.cost, rng)
+    if (isReject(permit)) return permit
+    this.#permit = permit
+    return undefined
   }
 
   /** Picks a target and takes its permits; `undefined` when no target can take the call now. */
-  begin(now: Millis): Attempt<Id, C> | undefined {
-    const picked = this.core.pick(this, now)
+  begin(now: Millis, hedge = false): Attempt<Id, C> | undefined {
+    let picked: Picked<Id, C> | undefined
+    this.#hedging = hedge
+    try {
+      picked = this.core.pick(this, now)
+    } finally {
+      this.#hedging = false
+    }
     if (picked === undefined) return undefined
-    const reason = this.#reasonFor(picked.state)
+    const reason = hedge ? "hedge" : this.#reasonFor(picked.state)
     this.pay(now)
-    if (this.attempts === 0) this.core.retry.budget.deposit(now)
-    const attempt = new Attempt(this.core, picked.state, picked.permit, this.attempts++, reason, now)
+    if (this.attempts === 0) {
+      this.core.retry.budget.deposit(now)
+      this.core.hedging?.deposit(now)
+    }
+    const attempt = new Attempt(this.core, this.request, picked, this.attempts++, reason, now)
+    if (this.running === undefined) this.running = attempt
+    else this.rival = attempt
     if (this.observer !== undefined) {
       this.#tellSkipped(this.observer, picked.state, now)
       attempt.observer = this.observer.attempt({ target: attempt.target, index: attempt.index, reason })
     }
     return attempt
+  }
+
+  /** The first attempt to ask decides; `false`: another one has. */
+  claim(attempt: Attempt<Id, C>): boolean {
+    this.decided ??= attempt
+    return this.decided === attempt
+  }
+
+  /** Does any attempt run that can still answer? What lost may take its time to stop. */
+  competes(): boolean {
+    return this.running?.lost === false || this.rival?.lost === false
+  }
+
+  /** The attempt runs no longer. */
+  drop(attempt: Attempt<Id, C>): void {
+    if (this.running === attempt) {
+      this.running = this.rival
+      this.rival = undefined
+    } else if (this.rival === attempt) this.rival = undefined
+  }
+
+  costFor(state: TargetState<Id, C>): Cost {
+    const { cost } = this.request
+    if (this.attempts === 0) return cost
+    const reason = this.#hedging ? "hedge" : this.#reasonFor(state)
+    if (this.#further?.reason !== reason) this.#further = { ...cost, reason }
+    return this.#further
   }
 
   /** A retry asks a target of this call again; a failover asks another one, however long the call has waited before. */
@@ -117,6 +200,12 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   }
 
   keep(record: AttemptRecord<Id> | undefined): void {
+    const finish = this.#finish
+    if (finish !== undefined && !this.#othersRun(this.decided)) {
+      this.#finish = undefined
+      if (record !== undefined) this.records?.push(record)
+      return finish()
+    }
     if (record === undefined) return
     if (this.records === undefined) this.records = [record]
     else this.records.push(record)
@@ -132,8 +221,11 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     if (this.ended) return
     this.ended = true
     this.core.deadlines.clear(this)
+    this.stopHedge()
+    if (this.#permit !== undefined) this.#leave(outcome, now)
     const listening = this.core.decisions.listening()
     if (this.observer === undefined && !listening) return
+    this.records ??= []
     const record: DecisionRecord<Id> = {
       at: this.core.wallClock() - (now - this.startedAt),
       route: this.core.route,
@@ -143,44 +235,44 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
       outcome,
       errorType,
       servedBy: served?.target.id,
+      source: "model",
       degraded: served !== undefined && served.target.tier > 0,
       totalMs: now - this.startedAt,
       waitedMs: this.waitedMs,
       firstContentMs: served?.firstContentAt === undefined ? undefined : served.firstContentAt - this.startedAt,
-      attempts: this.records ?? []
+      attempts: this.records
     }
-    if (listening) this.core.decisions.publish(record)
-    this.observer?.end(record)
+    const finish = () => {
+      // Of two copies either may have ended first.
+      if (this.attempts > 1) this.records?.sort((one, other) => one.index - other.index)
+      if (listening) this.core.decisions.publish(record)
+      this.observer?.end(record)
+    }
+    // A loser that is slow to stop belongs into the record too.
+    if (this.#othersRun(served)) this.#finish = finish
+    else finish()
   }
 
-  error(reason: RouteError.RouteError["reason"], retryAt: Millis | undefined, now: Millis): RouteError.RouteError {
-    const attempts = (this.records ?? []).map(
-      (record) =>
-        new RouteError.AttemptSummary({
-          target: record.target,
-          errorType: record.errorType ?? record.outcome,
-          ms: record.ms
-        })
+  /** Does any attempt run still, beside the one that answers? */
+  #othersRun(served: Attempt<Id, C> | undefined): boolean {
+    return (
+      (this.running !== undefined && this.running !== served) || (this.rival !== undefined && this.rival !== served)
     )
-    return new RouteError.RouteError({
-      reason,
-      attempts,
-      ...(retryAt === undefined ? {} : { retryAfterMs: Math.max(0, Math.ceil(retryAt - now)) }),
-      ...(this.last === undefined ? {} : { last: this.last })
-    })
   }
 
-  /** Why no target can take the call, target by target. */
-  exclusions(now: Millis): Array<RouteError.Exclusion> {
-    const list: Array<RouteError.Exclusion> = []
-    for (const state of this.core.states) {
-      const why = excluded(state, this.request, this, now)
-      if (why === undefined) continue
-      const retryInMs = why.retryAt === undefined ? {} : { retryInMs: Math.max(0, why.retryAt - now) }
-      list.push(new RouteError.Exclusion({ target: state.target.id, reason: why.reason, ...retryInMs }))
-      this.observer?.skipped?.(state.target, why.reason)
-    }
-    return list
+  /** The router's gates learn what became of the call. */
+  #leave(outcome: DecisionRecord["outcome"], now: Millis): void {
+    const permit = this.#permit
+    if (permit === undefined) return
+    const learned = outcome === "ok" ? success : outcome === "error" ? this.lastOutcome : ignored
+    const events = this.core.gates?.settle(permit, learned, now) ?? []
+    if (events.length > 0) this.core.publishOwn(events)
+  }
+
+  stopHedge(): void {
+    if (this.hedgeTimer === undefined) return
+    this.core.deadlines.clear(this.hedgeTimer)
+    this.hedgeTimer = undefined
   }
 }
 

@@ -1,15 +1,20 @@
 /** What all calls of one router share. Made once by `Router.make`; nothing in it is global. */
 import type * as Effect from "effect/Effect"
-import type { ChainPermit } from "../../gates/Chain.ts"
+import type { Chain, ChainPermit } from "../../gates/Chain.ts"
 import type { Classifier } from "../../model/Classifier.ts"
+import type { Cost } from "../../model/Cost.ts"
 import type { GateEvent, Millis, Rng } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { Picker } from "../../model/Strategy.ts"
 import type { Telemetry } from "../../model/Telemetry.ts"
+import type * as Degradation from "../../policies/Degradation.ts"
+import type * as Hedge from "../../policies/Hedge.ts"
 import type { Policy } from "../../policies/RetryPolicy.ts"
 import type { Timeouts } from "../../policies/Timeouts.ts"
 import type { Deadlines } from "../../state/internal/Deadlines.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
+import type { AttemptMiddleware, RequestMiddleware } from "../Pipeline.ts"
+import type { Admission } from "./Admission.ts"
 import type { Decisions } from "./Decisions.ts"
 
 /** Targets that share the traffic; the next tier is asked when none of them can. */
@@ -26,6 +31,12 @@ export interface History<Id extends string, C> {
   readonly barred: ReadonlyArray<TargetState<Id, C>> | undefined
   /** When set, the only target that may be asked. */
   readonly only: TargetState<Id, C> | undefined
+  /** When set, only targets whose context window is known to be larger. */
+  readonly largerThan: number | undefined
+  /** It has waited for a busy tier as long as it may: the next one may be asked. */
+  readonly spills: boolean
+  /** What the next attempt would cost this target. */
+  readonly costFor: (state: TargetState<Id, C>) => Cost
 }
 
 /** A target that takes the call, with its permits already taken. */
@@ -54,10 +65,20 @@ export interface Core<Id extends string, C> {
   readonly sleep: (ms: Millis) => Effect.Effect<void>
   readonly deadlines: Deadlines
   readonly retry: Policy
+  readonly hedging: Hedge.Hedge | undefined
+  readonly degradation: Degradation.Tiers
+  readonly admission: Admission
+  /** Asked once per call, before anything else; `undefined` when there are none. */
+  readonly gates: Chain | undefined
+  /** Around the whole call, outermost first. */
+  readonly around: ReadonlyArray<RequestMiddleware>
+  /** Around every attempt, outermost first. */
+  readonly aroundAttempts: ReadonlyArray<AttemptMiddleware>
   readonly timeouts: Timeouts
   readonly classify: Classifier
   readonly telemetry: Telemetry | undefined
   readonly decisions: Decisions<Id>
   readonly pick: Pick<Id, C>
   readonly publish: (state: TargetState<Id, C>, events: ReadonlyArray<GateEvent>) => void
+  readonly publishOwn: (events: ReadonlyArray<GateEvent>) => void
 }

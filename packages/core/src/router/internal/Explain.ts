@@ -2,6 +2,9 @@
 import type { CandidateView, Decision } from "../../model/Decision.ts"
 import type { GateSnapshot } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
+import type { TierSnapshot } from "../../policies/Degradation.ts"
+import type * as RetryBudget from "../../policies/RetryBudget.ts"
+import type * as AdmissionQueue from "../../state/AdmissionQueue.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Core, History } from "./Core.ts"
 import { excluded } from "./Pick.ts"
@@ -33,14 +36,25 @@ export interface RouterStatus<Id extends string = string> {
   readonly strategy: string
   readonly targets: ReadonlyArray<TargetStatus<Id>>
   /** Recent calls and extra attempts, and how many extra attempts may start now. */
-  readonly retryBudget: ReturnType<Core<Id, unknown>["retry"]["budget"]["snapshot"]>
+  readonly retryBudget: RetryBudget.Snapshot
+  /** Callers that wait for a target. */
+  readonly admission: AdmissionQueue.Snapshot
+  /** Best tier first: at home, left for the next one, or on its way back. */
+  readonly tiers: ReadonlyArray<TierSnapshot>
+  /** Gates that every call passes before a target is looked at, by name. */
+  readonly gates: Readonly<Record<string, GateSnapshot>>
 }
-
-const nothingTried = { tried: undefined, barred: undefined, only: undefined }
 
 export const explain = <Id extends string, C>(core: Core<Id, C>, request: RouteRequest): Decision<Id> => {
   const now = core.now()
-  const history: History<Id, C> = nothingTried
+  const history: History<Id, C> = {
+    tried: undefined,
+    barred: undefined,
+    only: undefined,
+    largerThan: undefined,
+    spills: false,
+    costFor: () => request.cost
+  }
   const view = (state: TargetState<Id, C>, score: number | undefined): CandidateView<Id> => {
     const why = excluded(state, request, history, now)
     return {
@@ -75,6 +89,9 @@ export const status = <Id extends string, C>(core: Core<Id, C>): RouterStatus<Id
     route: core.route,
     strategy: core.strategy,
     retryBudget: core.retry.budget.snapshot(now),
+    admission: core.admission.snapshot(now),
+    tiers: core.degradation.snapshot(now),
+    gates: core.gates?.snapshot(now) ?? {},
     targets: core.states.map((state) => ({
       id: state.target.id,
       provider: state.target.provider,

@@ -63,6 +63,7 @@ export const guarded = (telemetry: Telemetry): Telemetry => {
       const observer = run(() => telemetry.call(info, context))
       return observer === undefined ? undefined : callObserver(observer)
     },
-    event: (target, event) => run(() => telemetry.event?.(target, event))
+    event: (target, event) => run(() => telemetry.event?.(target, event)),
+    routerEvent: (route, event) => run(() => telemetry.routerEvent?.(route, event))
   }
 }

@@ -1,12 +1,16 @@
 /**
  * PICK and admit: one synchronous step, so that two fibers never take the same last slot. Tiers in order; in each, the
  * strategy chooses among the candidates that the request's constraints, the gates and the call's own history leave.
+ *
+ * A tier is left for the next one when all its targets are unavailable; while one is merely busy the call waits for it
+ * (`Degradation`). A gate that refuses softly is asked again when nobody else can take the call.
  */
 import type { Candidate } from "../../model/Candidate.ts"
-import { isReject, type Millis, type Rng } from "../../model/Gate.ts"
+import { type GateEvent, isReject, type Millis, type Rng } from "../../model/Gate.ts"
 import { type RouteRequest, violated } from "../../model/RouteRequest.ts"
+import * as Degradation from "../../policies/Degradation.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
-import type { History, Pick, Tier } from "./Core.ts"
+import type { History, Pick, Picked, Tier } from "./Core.ts"
 
 /** Why a target was left out, for errors and `explain`; `undefined`: it may be asked. */
 export const excluded = <Id extends string, C>(
@@ -15,12 +19,12 @@ export const excluded = <Id extends string, C>(
   history: History<Id, C>,
   now: Millis
 ): { readonly reason: string; readonly retryAt: Millis | undefined; readonly final: boolean } | undefined => {
-  const needs = request.needs === undefined ? undefined : violated(request.needs, state.target)
+  const needs = unfit(state, request, history)
   if (needs !== undefined) return { reason: needs, retryAt: undefined, final: true }
   if (history.barred?.includes(state) === true || (history.only !== undefined && history.only !== state)) {
     return { reason: "Tried", retryAt: undefined, final: true }
   }
-  const verdict = state.verdict(now, request.cost)
+  const verdict = state.verdict(now, history.costFor(state))
   if (verdict !== undefined) {
     const forEver = verdict.retryAt === Number.POSITIVE_INFINITY
     const retryAt = forEver ? undefined : verdict.retryAt
@@ -29,19 +33,94 @@ export const excluded = <Id extends string, C>(
   return history.tried?.includes(state) === true ? { reason: "Tried", retryAt: now, final: false } : undefined
 }
 
-export const make = <Id extends string, C>(tiers: ReadonlyArray<Tier<Id, C>>, rng: Rng): Pick<Id, C> => {
+/** What the request rules out, whatever the target's state. */
+const unfit = <Id extends string, C>(state: TargetState<Id, C>, request: RouteRequest, history: History<Id, C>) => {
+  const needs = request.needs === undefined ? undefined : violated(request.needs, state.target)
+  if (needs !== undefined || history.largerThan === undefined) return needs
+  return (state.target.contextWindow ?? 0) > history.largerThan ? undefined : "Context"
+}
+
+/** Chance that a gate which decides by chance takes for "yes". */
+const always: Rng = () => 0
+
+export const make = <Id extends string, C>(
+  tiers: ReadonlyArray<Tier<Id, C>>,
+  degradation: Degradation.Tiers,
+  publish: (events: ReadonlyArray<GateEvent>) => void,
+  rng: Rng
+): Pick<Id, C> => {
   // One closure for all picks: nothing else runs between here and the strategy's answer.
   let request: RouteRequest
   let history: History<Id, C>
   let at: Millis = 0
-  let refused: TargetState<Id, C> | undefined
+  let refused: Array<TargetState<Id, C>> | undefined
   const eligible = (candidate: Candidate): boolean => {
     const state = candidate as TargetState<Id, C>
-    if (state === refused || history.tried?.includes(state) === true || history.barred?.includes(state) === true)
-      return false
+    if (refused?.includes(state) === true) return false
+    if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) return false
     if (history.only !== undefined && history.only !== state) return false
-    if (request.needs !== undefined && violated(request.needs, state.target) !== undefined) return false
-    return state.verdict(at, request.cost) === undefined
+    if (unfit(state, request, history) !== undefined) return false
+    return state.verdict(at, history.costFor(state)) === undefined
+  }
+
+  /** A target that would rather not, and is asked again when nobody else can. */
+  let reluctant: TargetState<Id, C> | undefined
+  const fromTier = (tier: Tier<Id, C>, now: Millis, chance: Rng): Picked<Id, C> | undefined => {
+    // A gate that decides by chance may peek yes and admit no: that candidate is left out and the tier asked again.
+    for (let round = 0; round < maxRounds; round++) {
+      const state = tier.picker.pick(request, eligible, now, rng) as TargetState<Id, C> | undefined
+      if (state === undefined) return undefined
+      const permit = state.admit(now, history.costFor(state), chance)
+      if (!isReject(permit)) return { state, permit }
+      if (permit.soft === true) reluctant ??= state
+      if (refused === undefined) refused = [state]
+      else refused.push(state)
+    }
+    return undefined
+  }
+  const fromReluctant = (now: Millis): Picked<Id, C> | undefined => {
+    if (reluctant === undefined) return undefined
+    const permit = reluctant.admit(now, history.costFor(reluctant), always)
+    return isReject(permit) ? undefined : { state: reluctant, permit }
+  }
+  /** What a tier is to this call: what the best of its targets is; `undefined` when the call itself rules them all out. */
+  const standing = (tier: Tier<Id, C>, now: Millis): Degradation.Availability | undefined => {
+    let best: Degradation.Availability | undefined
+    for (const state of tier.states) {
+      if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) continue
+      if (history.only !== undefined && history.only !== state) continue
+      if (unfit(state, request, history) !== undefined) continue
+      const one = degradation.availability(state.verdict(now, history.costFor(state)), now, state.target)
+      best = best === undefined ? one : Degradation.better(best, one)
+    }
+    return best
+  }
+  /** Of this tier's calls, how many may go there first: all of them, unless it was left not long ago. */
+  const shareOf = (tier: Tier<Id, C>, number: number, now: Millis): number => {
+    if (degradation.isHome(number)) return 1
+    const availability = standing(tier, now)
+    if (availability !== undefined) publish(degradation.seen(number, availability, now))
+    return degradation.share(number, now)
+  }
+  const fromTiers = (spills: boolean, now: Millis): Picked<Id, C> | undefined => {
+    let skipped: Tier<Id, C> | undefined
+    for (let i = 0; i < tiers.length; i++) {
+      const tier = tiers[i]
+      if (tier === undefined) break
+      const share = shareOf(tier, i, now)
+      if (share < 1 && rng() >= share) {
+        skipped ??= tier
+        continue
+      }
+      // On its way back a tier takes its share as a whole: its targets are not held back a second time.
+      const picked = fromTier(tier, now, share < 1 ? always : rng)
+      if (picked !== undefined) return picked
+      if (i === tiers.length - 1) break
+      const why = standing(tier, now)
+      if ((why === "busy" || why === "available") && !spills) return fromReluctant(now)
+      if (why === "unavailable") publish(degradation.left(i, now))
+    }
+    return fromReluctant(now) ?? (skipped === undefined ? undefined : fromTier(skipped, now, always))
   }
 
   return (call, now) => {
@@ -49,16 +128,12 @@ export const make = <Id extends string, C>(tiers: ReadonlyArray<Tier<Id, C>>, rn
     history = call
     at = now
     refused = undefined
-    for (const tier of tiers) {
-      // A gate that decides by chance may peek yes and admit no: that candidate is left out and the tier asked once more.
-      for (let round = 0; round < 2; round++) {
-        const state = tier.picker.pick(request, eligible, now, rng) as TargetState<Id, C> | undefined
-        if (state === undefined) break
-        const permit = state.admit(now, request.cost, rng)
-        if (!isReject(permit)) return { state, permit }
-        refused = state
-      }
-    }
-    return undefined
+    reluctant = undefined
+    const [first] = tiers
+    if (tiers.length > 1 || first === undefined) return fromTiers(call.spills, now)
+    return fromTier(first, now, rng) ?? fromReluctant(now)
   }
 }
+
+/** Targets of a tier that may refuse by chance before the tier counts as refusing. */
+const maxRounds = 3

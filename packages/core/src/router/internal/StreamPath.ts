@@ -100,7 +100,14 @@ class Session<Id extends string, C, A, E> {
   constructor(call: Call<Id, C>, open: (attempt: Attempt<Id, C>) => Stream.Stream<A, E>, options: StreamOptions<A>) {
     this.#call = call
     this.#options = options
-    this.#perform = { run: (attempt) => this.#begin(attempt, open(attempt)), clock: "FirstContent", stays: true }
+    const { aroundAttempts } = call.core
+    const opens = (attempt: Attempt<Id, C>): Stream.Stream<A, E> => {
+      let stream = open(attempt)
+      for (let i = aroundAttempts.length - 1; i >= 0; i--)
+        stream = aroundAttempts[i]?.stream?.(attempt, stream) ?? stream
+      return stream
+    }
+    this.#perform = { run: (attempt) => this.#begin(attempt, opens(attempt)), clock: "FirstContent", stays: true }
     this.pull = Effect.suspend((): PartsPull<A, E | RouteError> => {
       if (this.#call.ended) return Cause.done()
       const opened = this.#opened
@@ -127,6 +134,8 @@ class Session<Id extends string, C, A, E> {
     return Effect.flatMap(Effect.exit(Effect.interruptible(opening)), (exit) => {
       if (Exit.isFailure(exit)) return Effect.andThen(Effect.exit(Scope.close(scope, exit)), Exit.failCause(exit.cause))
       const { exhausted, opened } = exit.value
+      // The other copy of a hedged call was faster.
+      if (!this.#call.claim(attempt)) return Effect.andThen(Effect.exit(Scope.close(scope, exit)), Effect.interrupt)
       // From here on `close` finds it, whether or not the caller is still there to take it.
       this.#opened = opened
       return exhausted ? Effect.as(this.#finish(opened), opened) : Effect.succeed(opened)

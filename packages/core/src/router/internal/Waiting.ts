@@ -1,56 +1,72 @@
 /**
- * How long a call waits when no target can take it: a target already tried is asked again after a back-off, a parked one
- * when its time has come, one of which nobody knows (a full bulkhead, a probe under way) by back-off and for `maxWait` in
- * all. Reads the call and the targets; changes nothing.
+ * What a call does when no target can take it: a target that failed is asked again after a back-off; for one that is full,
+ * probing, or closed until a known time, the call takes a place in the admission queue. Reads the call and the targets;
+ * changes nothing.
  */
-import type { Millis } from "../../model/Gate.ts"
+import type { Millis, Verdict } from "../../model/Gate.ts"
 import type { Exclusion } from "../../model/RouteError.ts"
 import * as Backoff from "../../policies/Backoff.ts"
+import * as RetryTable from "../../policies/RetryTable.ts"
+import type { Bounds } from "./Admission.ts"
 import type { Call } from "./Call.ts"
 import { excluded } from "./Pick.ts"
 
-export interface Plan {
-  /** `undefined`: it is not worth waiting. */
-  readonly delay: Millis | undefined
-  /** The wait is for a permit without a known time. */
-  readonly queued: boolean
-  /** When the first target that is closed for a known time opens. */
-  readonly backAt: Millis | undefined
-}
+export type Plan =
+  | { readonly _tag: "Sleep"; readonly ms: Millis }
+  | { readonly _tag: "Queue"; readonly bounds: Bounds }
+  /** It is not worth waiting; `backAt` is when the first target that is closed for a known time opens. */
+  | { readonly _tag: "GiveUp"; readonly backAt: Millis | undefined }
 
 export const plan = <Id extends string, C>(call: Call<Id, C>, now: Millis): Plan => {
   const { retry, rng, states } = call.core
-  let earliest: Millis | undefined
   let backAt: Millis | undefined
-  let unknown = false
+  let tried = false
+  let anyTime = false
   for (const state of states) {
     const why = excluded(state, call.request, call, now)
     if (why?.final === true) continue
-    const at = why === undefined ? now : why.retryAt
-    if (at === undefined) {
-      unknown = true
-      continue
-    }
-    if (why !== undefined && why.reason !== "Tried") backAt = Math.min(at, backAt ?? at)
-    earliest = Math.min(at, earliest ?? at)
+    // Who has failed this call is asked again after the back-off, whoever keeps it busy until then.
+    if (why?.reason === "Tried" || (why?.retryAt === undefined && call.tried?.includes(state) === true)) tried = true
+    else if (why?.retryAt === undefined) anyTime = true
+    else backAt = Math.min(why.retryAt, backAt ?? why.retryAt)
   }
-  const mayQueueFor = Math.min(retry.maxWaitMs, call.request.deadlineMs / 4) - call.queuedMs
-  const queued = unknown && mayQueueFor > 0
-  const backoff =
-    unknown || call.last !== undefined
-      ? Backoff.delayMs(call.lastWasRateLimit ? retry.throttled : retry.transient, call.waits, rng)
-      : 0
-  // Not all who were told the same time come back together.
-  const untilOpen = earliest === undefined ? Number.POSITIVE_INFINITY : (earliest - now) * (1 + 0.1 * rng())
-  const delay = queued ? Math.min(backoff, mayQueueFor) : Math.max(backoff, untilOpen)
-  return { delay: now + delay < call.deadlineAt ? delay : undefined, queued, backAt }
+  if (call.backsOff) {
+    call.backoffMemory ??= Backoff.memory()
+    const policy = call.lastRule === undefined ? retry.transient : RetryTable.backoffFor(call.lastRule, retry)
+    const backoff = Backoff.delayMs(policy, call.waits, rng, undefined, call.backoffMemory)
+    // Somebody else may come free before the back-off is over.
+    if (anyTime) return inQueue(now, tried ? now + backoff : Number.POSITIVE_INFINITY)
+    // Not all who were told the same time come back together.
+    const untilOpen = tried ? 0 : backAt === undefined ? Number.POSITIVE_INFINITY : (backAt - now) * (1 + 0.1 * rng())
+    const ms = Math.max(backoff, untilOpen)
+    return now + ms < call.deadlineAt ? { _tag: "Sleep", ms } : { _tag: "GiveUp", backAt }
+  }
+  // A tier that is merely busy is left for the next one after `maxWait`, whoever else is back at a known time.
+  const leaves = anyTime && !call.spills && call.core.tiers.length > 1
+  if (backAt !== undefined && backAt < call.deadlineAt && !leaves) {
+    return inQueue(backAt + late, Number.POSITIVE_INFINITY)
+  }
+  return anyTime ? inQueue(now, Number.POSITIVE_INFINITY) : { _tag: "GiveUp", backAt }
 }
+
+/** Timers go off late and targets are served in turn: whoever waits for a known time is still there some time after it. */
+const late: Millis = 100
+
+const inQueue = (atLeastUntil: Millis, atMostUntil: Millis): Plan => ({
+  _tag: "Queue",
+  bounds: { atLeastUntil, atMostUntil }
+})
 
 /** When the first target is worth asking again; `undefined` when one may be asked now, or nobody knows. */
 export const backAt = <Id extends string, C>(call: Call<Id, C>, now: Millis): Millis | undefined => {
   let earliest: Millis | undefined
   for (const state of call.core.states) {
-    const verdict = state.verdict(now, call.request.cost)
+    let verdict: Verdict
+    try {
+      verdict = state.verdict(now, call.request.cost)
+    } catch {
+      continue // a gate of the application; the call has its error already
+    }
     if (verdict === undefined) return undefined
     const at = verdict.retryAt
     if (at !== undefined && at < Number.POSITIVE_INFINITY) earliest = Math.min(at, earliest ?? at)

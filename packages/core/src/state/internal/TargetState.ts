@@ -29,11 +29,23 @@ const refused: Record<Exclude<Control, "open">, LocalReject> = {
   draining: reject("Draining")
 }
 
+/** How long the slow ones of a target's answers take, as hedging last said. */
+export class Tail {
+  readonly key: string
+  delayMs: Millis | undefined = undefined
+  askAgainAt: Millis = Number.NEGATIVE_INFINITY
+  constructor(key: string) {
+    this.key = key
+  }
+}
+
 export class TargetState<out Id extends string = string, out C = unknown> implements Candidate<Id, C> {
   readonly target: Target<Id, C>
   readonly chain: Chain.Chain
   control: Control = "open"
   inFlight = 0
+  /** Of whole answers, and of the first content of streams: targets of one model are one population. */
+  readonly tails: { readonly whole: Tail; readonly stream: Tail }
   /** Since the router was made. */
   attempts = 0
   answered = 0
@@ -49,6 +61,7 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   constructor(target: Target<Id, C>, gatesOf: GatesOf) {
     this.target = target
     this.chain = Chain.make(gatesOf(target))
+    this.tails = { whole: new Tail(target.model), stream: new Tail(`${target.model} stream`) }
   }
 
   latency(now: Millis): Millis | undefined {

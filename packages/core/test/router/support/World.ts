@@ -2,8 +2,9 @@
 import { Effect, Layer, Stream } from "effect"
 import { type Classifier, CurrentClassifier } from "../../../src/model/Classifier.ts"
 import type { DecisionRecord } from "../../../src/model/Decision.ts"
+import type { GateEvent } from "../../../src/model/Gate.ts"
 import { CurrentStrategy, type Strategy } from "../../../src/model/Strategy.ts"
-import type { Limits } from "../../../src/model/Target.ts"
+import type { Limits, TargetSpec } from "../../../src/model/Target.ts"
 import { CurrentTelemetry } from "../../../src/model/Telemetry.ts"
 import type * as Timeouts from "../../../src/policies/Timeouts.ts"
 import * as Defaults from "../../../src/router/Defaults.ts"
@@ -16,6 +17,8 @@ export interface WorldOptions<Id extends string> extends Defaults.Options {
   readonly timeouts?: Timeouts.Options
   readonly tiers?: ReadonlyArray<ReadonlyArray<Id>>
   readonly limits?: Limits
+  /** What one target has that the others have not. */
+  readonly specs?: Partial<Record<Id, Omit<TargetSpec, "id" | "client">>>
   /** Default: the first eligible target in order. */
   readonly strategy?: Strategy
   readonly gatesOf?: Gates.GatesOf
@@ -29,7 +32,7 @@ const inOrder: Strategy = {
 
 export const make = <const Id extends string>(ids: ReadonlyArray<Id>, options: WorldOptions<Id> = {}) =>
   Effect.gen(function* () {
-    const { classify, gatesOf, limits, strategy, tiers, timeouts, ...defaults } = options
+    const { classify, gatesOf, limits, specs, strategy, tiers, timeouts, ...defaults } = options
     const services = Layer.mergeAll(
       Defaults.make(defaults),
       Layer.succeed(CurrentStrategy, strategy ?? inOrder),
@@ -37,11 +40,24 @@ export const make = <const Id extends string>(ids: ReadonlyArray<Id>, options: W
       ...(classify === undefined ? [] : [Layer.succeed(CurrentClassifier, classify)])
     )
     const watcher = Watcher.make()
+    /** Of the router itself: tiers that were left and came back. */
+    const routerEvents: Array<GateEvent> = []
+    const telemetry = {
+      ...watcher.telemetry,
+      routerEvent: (_route: string, event: GateEvent) => {
+        routerEvents.push(event)
+      }
+    }
     const core = yield* Make.core<Id, string>({
-      targets: ids.map((id) => ({ id, client: `client of ${id}`, ...(limits === undefined ? {} : { limits }) })),
+      targets: ids.map((id) => ({
+        id,
+        client: `client of ${id}`,
+        ...(limits === undefined ? {} : { limits }),
+        ...specs?.[id]
+      })),
       ...(tiers === undefined ? {} : { tiers }),
       ...(timeouts === undefined ? {} : { timeouts })
-    }).pipe(Effect.provideService(CurrentTelemetry, watcher.telemetry), Effect.provide(services))
+    }).pipe(Effect.provideService(CurrentTelemetry, telemetry), Effect.provide(services))
     const router = Router.fromCore(core)
     const records: Array<DecisionRecord<Id>> = []
     yield* Effect.forkScoped(
@@ -61,13 +77,14 @@ export const make = <const Id extends string>(ids: ReadonlyArray<Id>, options: W
           if (taken !== 0) problems.push(`the ${gate.name} of ${id} has ${taken} in flight`)
         }
       }
+      if (core.admission.size !== 0) problems.push(`${core.admission.size} still wait`)
       if (core.deadlines.size() !== 0) problems.push(`${core.deadlines.size()} deadlines are still set`)
       if (records.length !== watcher.calls.length) {
         problems.push(`${watcher.calls.length} calls, ${records.length} decision records`)
       }
       return problems
     }
-    return { router, core, watcher, records, inFlight, problems }
+    return { router, core, watcher, records, routerEvents, inFlight, problems }
   })
 
 export type World<Id extends string> = Effect.Success<ReturnType<typeof make<Id>>>

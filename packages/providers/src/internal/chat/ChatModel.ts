@@ -5,7 +5,7 @@
  * A stream gives out one array of parts per network chunk, without a schema on the way. The request lives in the scope of
  * the call: interrupting it, or letting go of a stream, aborts the fetch and closes the socket.
  */
-import type { ProviderModel, StreamPart } from "@spillway/core/ProviderModel"
+import type { CallLimits, ProviderModel, StreamPart } from "@spillway/core/ProviderModel"
 import type { Capability } from "@spillway/core/Target"
 import * as Arr from "effect/Array"
 import type * as AiError from "effect/ai/AiError"
@@ -53,13 +53,13 @@ export const make = (config: Config, client: Exchange.ScopedClient): ProviderMod
   model: config.model,
   capabilities: config.capabilities,
   server: config.endpoint.server,
-  generate: (options) =>
+  generate: (options, limits) =>
     Effect.scoped(
-      Effect.flatMap(answer(config, client, options, "generate"), (parts) =>
+      Effect.flatMap(answer(config, client, options, limits, "generate"), (parts) =>
         Effect.map(Stream.runCollect(parts), Answer.collapse)
       )
     ),
-  stream: (options) => Stream.unwrap(answer(config, client, options, "stream"))
+  stream: (options, limits) => Stream.unwrap(answer(config, client, options, limits, "stream"))
 })
 
 /** Sends the request; the stream reads the answer. Statuses other than 2xx fail here. */
@@ -67,9 +67,10 @@ const answer = Effect.fnUntraced(function* (
   config: Config,
   client: Exchange.ScopedClient,
   options: Options,
+  limits: CallLimits | undefined,
   method: Method
 ): Effect.fn.Return<Stream.Stream<StreamPart, AiError.AiError>, AiError.AiError, Scope.Scope> {
-  const settings: CallSettings = { ...config.settings, ...(yield* CurrentCallSettings) }
+  const settings = capped({ ...config.settings, ...(yield* CurrentCallSettings) }, limits)
   const where = whereOf(config, method)
   const clock = yield* Clock.Clock
   const fail = (reason: Fault, answered?: ProviderError.Answered, afterOutput = false) =>
@@ -148,6 +149,12 @@ const read = (
     )
     return Effect.succeed(step)
   })
+
+/** The smaller cap counts: the caller's own, or the router's. */
+const capped = (settings: CallSettings, limits: CallLimits | undefined): CallSettings =>
+  limits?.maxOutputTokens === undefined
+    ? settings
+    : { ...settings, maxTokens: Math.min(limits.maxOutputTokens, settings.maxTokens ?? Number.POSITIVE_INFINITY) }
 
 const whereOf = (config: Config, method: Method): ProviderError.Where => ({
   module: config.module,

@@ -1,0 +1,124 @@
+/** The way of a call through the middleware of its pipeline; where none wants it, straight into the attempt loop. */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Stream from "effect/Stream"
+import type { RouteError } from "../../model/RouteError.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
+import type { Answer } from "../Answer.ts"
+import type { RequestMiddleware, RouterInfo } from "../Pipeline.ts"
+import type { Attempt } from "./Attempt.ts"
+import { oneCall } from "./AttemptLoop.ts"
+import type { Call } from "./Call.ts"
+import type { Core } from "./Core.ts"
+import * as Record from "./Record.ts"
+import type { Perform } from "./Run.ts"
+import { type StreamOptions, streamPath } from "./StreamPath.ts"
+
+type AnyFiber = Pick<Fiber.Fiber<unknown, unknown>, "context">
+
+/** Does any middleware want calls of this kind? Mostly none does, and then a call costs nothing more. */
+export const isDirect = <Id extends string, C>(
+  core: Core<Id, C>,
+  request: RouteRequest,
+  kind: "route" | "stream"
+): boolean => core.around.length === 0 || !core.around.some((middleware) => wants(middleware, request, kind))
+
+const wants = (middleware: RequestMiddleware, request: RouteRequest, kind: "route" | "stream"): boolean =>
+  middleware[kind] !== undefined && (middleware.applies === undefined || middleware.applies(request))
+
+export const route = <Id extends string, C, A, E, R>(
+  core: Core<Id, C>,
+  request: RouteRequest,
+  run: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>,
+  fiber: AnyFiber
+): Effect.Effect<A, E | RouteError, R> =>
+  isDirect(core, request, "route")
+    ? oneCall(core, request, fiber.context, performOf(run))
+    : Effect.map(answer(core, request, run, fiber), (answer) => answer.value)
+
+export const answer = <Id extends string, C, A, E, R>(
+  core: Core<Id, C>,
+  request: RouteRequest,
+  run: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>,
+  fiber: AnyFiber
+): Effect.Effect<Answer<A, Id>, E | RouteError, R> => {
+  let asked = false
+  let next = (request: RouteRequest): Effect.Effect<Answer<A, Id>, E | RouteError, R> => {
+    let made: Call<Id, C> | undefined
+    asked = true
+    const called = oneCall(core, request, fiber.context, performOf(run), (call) => {
+      made = call
+    })
+    return Effect.map(called, (value) => answerOf(made, value))
+  }
+  if (isDirect(core, request, "route")) return next(request)
+  const info = infoOf(core, () => false)
+  for (let i = core.around.length - 1; i >= 0; i--) {
+    const middleware = core.around[i]
+    if (middleware?.route === undefined || !wants(middleware, request, "route")) continue
+    const { route } = middleware
+    const inner = next
+    // Middleware knows ids as strings; what it hands on is what it was handed.
+    next = (request) => route<A, E, R>(request, inner, info) as Effect.Effect<Answer<A, Id>, E | RouteError, R>
+  }
+  const startedAt = core.now()
+  return Effect.tap(next(request), (answer) =>
+    Effect.sync(() => {
+      if (!asked) Record.unasked(core, request, answer.source, startedAt, fiber.context)
+    })
+  )
+}
+
+export const stream = <Id extends string, C, A, E, R>(
+  core: Core<Id, C>,
+  request: RouteRequest,
+  open: (attempt: Attempt<Id, C>) => Stream.Stream<A, E, R>,
+  options: StreamOptions<A>
+): Stream.Stream<A, E | RouteError, R> => {
+  if (isDirect(core, request, "stream")) return streamPath(core, request, open, options)
+  let restarted = false
+  const noted = noting(options, () => {
+    restarted = true
+  })
+  const info = infoOf(core, () => restarted)
+  let next = (request: RouteRequest): Stream.Stream<A, E | RouteError, R> => streamPath(core, request, open, noted)
+  for (let i = core.around.length - 1; i >= 0; i--) {
+    const middleware = core.around[i]
+    if (middleware?.stream === undefined || !wants(middleware, request, "stream")) continue
+    const { stream } = middleware
+    const inner = next
+    next = (request) => stream<A, E, R>(request, inner, info)
+  }
+  return next(request)
+}
+
+const infoOf = <Id extends string, C>(core: Core<Id, C>, restarted: () => boolean): RouterInfo => ({
+  route: core.route,
+  now: core.now,
+  restarted,
+  payForRetry: () => core.retry.budget.tryWithdraw(core.now())
+})
+
+/** Says when the stream begins anew. */
+const noting = <A>(options: StreamOptions<A>, onRestart: () => void): StreamOptions<A> => {
+  const { onBreak } = options
+  if (onBreak?._tag !== "Restart") return options
+  const marker: typeof onBreak.marker = (broken) => {
+    onRestart()
+    return onBreak.marker(broken)
+  }
+  return { ...options, onBreak: { ...onBreak, marker } }
+}
+
+const performOf = <Id extends string, C, A, E, R>(
+  run: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
+): Perform<Id, C, A, E, R> => ({ run, clock: "Attempt", stays: false })
+
+const answerOf = <Id extends string, C, A>(call: Call<Id, C> | undefined, value: A): Answer<A, Id> => ({
+  value,
+  servedBy: call?.decided?.target.id,
+  degraded: call?.decided?.degraded === true,
+  source: "model",
+  rung: undefined,
+  attempts: call?.attempts ?? 0
+})

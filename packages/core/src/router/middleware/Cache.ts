@@ -1,0 +1,72 @@
+/** Answers calls that name their answer (`cacheKey`) from the cache, and lets equal ones share one run. */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as RouteError from "../../model/RouteError.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
+import * as CacheKey from "../../policies/CacheKey.ts"
+import * as ResponseCache from "../../policies/ResponseCache.ts"
+import type { Answer } from "../Answer.ts"
+import type { RequestMiddleware, RouterInfo } from "../Pipeline.ts"
+
+export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
+  applies: (request) => request.cacheKey !== undefined,
+  route: <A, E, R>(
+    request: RouteRequest,
+    next: (request: RouteRequest) => Effect.Effect<Answer<A>, E | RouteError.RouteError, R>,
+    info: RouterInfo
+  ) => {
+    const answered = Effect.map(
+      Effect.flatMap(keyOf(request, info), (key) =>
+        cache.get(key, next(request), { staleOn: RouteError.isRouteError })
+      ),
+      ({ source, value }): Answer<A> =>
+        source === "miss"
+          ? value
+          : {
+              ...value,
+              source: source === "hit" ? "cache" : source,
+              degraded: value.degraded || source === "stale",
+              attempts: 0
+            }
+    )
+    // Whoever shares another one's run is still bound by his own deadline; a run of his own ends by itself just before.
+    return Effect.timeoutOrElse(answered, {
+      duration: request.deadlineMs + 1,
+      orElse: () => Effect.fail(tooLate(request))
+    })
+  },
+  stream: <A, E, R>(
+    request: RouteRequest,
+    next: (request: RouteRequest) => Stream.Stream<A, E | RouteError.RouteError, R>,
+    info: RouterInfo
+  ): Stream.Stream<A, E | RouteError.RouteError, R> => {
+    const shared = Stream.unwrap(
+      Effect.map(keyOf(request, info), (key) =>
+        cache.stream(key, next(request), { staleOn: RouteError.isRouteError, isComplete: () => !info.restarted() })
+      )
+    ).pipe(Stream.catchIf(isLagged, (lagged) => Stream.fail(tooSlow(lagged))))
+    const deadline = Effect.flatMap(Effect.sleep(request.deadlineMs + 1), () => Effect.fail(tooLate(request)))
+    return Stream.interruptWhen(shared, deadline)
+  }
+})
+
+/** What the application named, on this route: its own words say the rest. Anything that is a text has a key. */
+export const keyOf = (request: RouteRequest, info: RouterInfo): Effect.Effect<CacheKey.CacheKey> =>
+  Effect.orDie(CacheKey.of(request.tenant, [info.route, request.cacheKey ?? null]))
+
+const tooLate = (request: RouteRequest) =>
+  new RouteError.RouteError({
+    reason: new RouteError.DeadlineExceeded({ deadlineMs: request.deadlineMs }),
+    attempts: []
+  })
+
+const isLagged = (error: unknown): error is ResponseCache.FollowerLagged =>
+  error instanceof ResponseCache.FollowerLagged
+
+/** A reader who is much slower than those he shares a long answer with. */
+const tooSlow = (lagged: ResponseCache.FollowerLagged) =>
+  new RouteError.RouteError({
+    reason: new RouteError.StreamBroken({ target: "cache", parts: 0 }),
+    attempts: [],
+    last: lagged
+  })
