@@ -65,4 +65,17 @@ await play("full", [...batch, { name: "human", priority: "P0", at: 500 }], { max
 // #endregion
 
 // Expect:
-//   x
+//   strict
+//   0 batch1, 1 human1, 2 human2, 3 human3, 4 human4, 5 batch2, 6 batch3, 7 batch4
+//   weighted
+//   0 batch1, 1 human1, 2 batch2, 3 human2, 4 human3, 5 batch3, 6 human4, 7 batch4
+//   deadline
+//   0 batch1, 1 human1, 2 human2, 3 human3, 4 batch2, 5 batch3, 6 batch4, 7 human4
+//   tenants
+//   0 big1, 1 big2, 2 gold1, 3 gold2, 4 small1, 5 big3, 6 gold3, 7 small2, 8 small3
+//   codel
+//   /call\d was turned away: Overloaded, worth asking again in \d+ ms/
+//   full
+//   batch4 was turned away: QueueFull, worth asking again in 1000 ms
+//   batch3 was turned away: Evicted, worth asking again in 500 ms
+//   0 batch1, 1 human, 2 batch2

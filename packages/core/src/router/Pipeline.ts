@@ -30,6 +30,8 @@ export interface RouterInfo {
   readonly now: () => Millis
   /** Has this stream begun anew after a break (`BreakPolicy.restart`)? Asked after its end. */
   readonly restarted: () => boolean
+  /** For the record of a stream, whose parts cannot say it: another source than this call's own attempts. */
+  readonly answeredFrom: (source: Exclude<Answer<unknown>["source"], "model">) => void
   /** Pays for one more round of attempts from the retry budget; false: it has none to spare. */
   readonly payForRetry: () => boolean
 }

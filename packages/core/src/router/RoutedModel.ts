@@ -224,7 +224,9 @@ const factsOf = (parts: ReadonlyArray<Part | StreamPart>): AttemptFacts => {
   let facts = noFacts
   for (const part of parts) {
     if (part.type === "response-metadata") {
+      const { limits } = (part.metadata?.["spillway"] ?? {}) as { readonly limits?: AttemptFacts["limits"] }
       facts = { ...facts, responseId: identifier(part.id), responseModel: identifier(part.modelId) }
+      if (limits !== undefined) facts = { ...facts, limits }
     }
     if (part.type !== "finish") continue
     const { inputTokens, outputTokens } = part.usage

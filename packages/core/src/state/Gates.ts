@@ -49,6 +49,11 @@ export interface Options {
    * do not bear its loss, which is an error unless `shedding` accepts it.
    */
   readonly headroom?: number | { readonly share: number; readonly shedding: "accepted" }
+  /**
+   * Believe what providers' headers say is left of their limits also for targets that name none: nothing left closes the
+   * target until the reset. Limits that are named are lowered by such reports in any case, never raised. Default false.
+   */
+  readonly learnLimits?: boolean
   /** Limits that targets of one account share (`target.account`), by account. */
   readonly accounts?: Readonly<Record<string, MultiLimit.Options>>
 }
@@ -101,14 +106,16 @@ const gatesOf = (
 /** Requests per minute alone need no more than one number. */
 const limitsOf = (options: Options, target: Target): Gate | undefined => {
   const { burst, maxInFlight: _, requestsPerMinute, ...others } = target.limits
-  const perMinute = requestsPerMinute === undefined ? undefined : { limit: requestsPerMinute, ...optional({ burst }) }
-  if (Object.values(others).every((limit) => limit === undefined) && shareOf(options) === 0) {
-    return requestsPerMinute === undefined ? undefined : RateLimit.make({ requestsPerMinute, ...optional({ burst }) })
+  const simple = Object.values(others).every((limit) => limit === undefined) && options.learnLimits !== true
+  if (simple && requestsPerMinute === undefined) return undefined
+  if (simple && requestsPerMinute !== undefined && shareOf(options) === 0) {
+    return RateLimit.make({ requestsPerMinute, ...optional({ burst }) })
   }
-  if (perMinute === undefined && Object.values(others).every((limit) => limit === undefined)) return undefined
+  const perMinute = requestsPerMinute === undefined ? undefined : { limit: requestsPerMinute, ...optional({ burst }) }
   return MultiLimit.make({
     ...reserved(options),
     ...optional({ ...others, requestsPerMinute: perMinute, price: target.price }),
+    learn: options.learnLimits === true,
     name: "limits"
   })
 }

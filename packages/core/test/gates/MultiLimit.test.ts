@@ -676,6 +676,29 @@ describe("MultiLimit", () => {
     assert.strictEqual(gate.snapshot(1e6 + 60_600)["tokensPerMinute.used"], 0)
   })
 
+  it("keeps the estimate of an attempt from before a restore, and forgets one from before a reset", () => {
+    const gate = MultiLimit.make({
+      tokensPerMinute: { limit: 1000, algorithm: "counter" },
+      usdTotal: 1,
+      price,
+      maxInFlight: 9
+    })
+    const [first, second] = [admitted(gate, 0, needs(100, 0)), admitted(gate, 0, needs(50, 0))]
+    gate.restore(gate.snapshot(0), 5000)
+    gate.settle(first, success, 5000, measured(0, 900))
+    assert.strictEqual(gate.snapshot(5000)["tokensPerMinute.used"], 150)
+    assert.strictEqual(gate.snapshot(5000)["spent.tokens"], 150)
+    gate.reset()
+    const third = admitted(gate, 5000, needs(7, 0))
+    gate.settle(second, success, 5000, measured(0, 900))
+    assert.strictEqual(gate.snapshot(5000)["tokensPerMinute.used"], 7)
+    assert.strictEqual(gate.snapshot(5000)["spent.tokens"], 7)
+    assert.strictEqual(gate.snapshot(5000)["usdTotal.used"], 0.000021)
+    assert.strictEqual(gate.snapshot(5000)["inFlight"], 1)
+    gate.settle(third, success, 5000)
+    assert.strictEqual(gate.snapshot(5000)["inFlight"], 0)
+  })
+
   it("makes one rejection for all who ask until the answer changes", () => {
     const gate = MultiLimit.make({ requestsPerMinute: 60, maxInFlight: 5 })
     admitted(gate, 0)

@@ -173,7 +173,8 @@ describe("CacheKey", () => {
     })
     fc.assert(
       fc.property(facts, facts, (one, other) => {
-        assert.strictEqual(keyOf(one) === keyOf(other), isDeepStrictEqual(one, other))
+        const same = one.route === other.route && one.settings === other.settings
+        assert.strictEqual(keyOf(one) === keyOf(other), same)
       }),
       { numRuns: 1000 }
     )

@@ -360,15 +360,21 @@ describe("Handoff of streams", () => {
     Effect.gen(function* () {
       class Name extends Context.Service<Name, string>()("test/Name") {}
       const handoff = yield* Handoff.make()
-      const named = source(["a", 700, "b"]).stream.pipe(
-        Stream.mapEffect((part) => Name.useSync((name) => `${part} ${name}`)),
-        Stream.buffer({ capacity: 1 })
+      const named = (steps: ReadonlyArray<Step>) =>
+        Stream.mapEffect(source(steps).stream, (part) => Name.useSync((name) => `${part} ${name}`))
+      const merged = Stream.merge(
+        Stream.buffer(named(["a", 700, "b"]), { capacity: 1 }),
+        source([100, "x", 700, "y"]).stream
       )
-      const merged = Stream.merge(named, source([100, "x", 700, "y"]).stream)
-      const handed = yield* during(Effect.provideService(handoff.stream(merged), Name, "you"), 0)
-      if (handed._tag !== "Started") assert.fail("was handed off")
-      const read = yield* during(Effect.provideService(Stream.runCollect(handed.stream), Name, "him"), 2000)
-      assert.deepStrictEqual(read, ["a you", "x", "b you", "y"])
+      for (const [stream, expected] of [
+        [named(["a", 700, "b"]), ["a you", "b you"]],
+        [merged, ["a you", "x", "b you", "y"]]
+      ] as const) {
+        const handed = yield* Effect.provideService(handoff.stream(stream), Name, "you")
+        if (handed._tag !== "Started") assert.fail("was handed off")
+        const read = yield* during(Effect.provideService(Stream.runCollect(handed.stream), Name, "him"), 2000)
+        assert.deepStrictEqual(read, expected)
+      }
     })
   )
 

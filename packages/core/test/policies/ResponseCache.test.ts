@@ -210,7 +210,13 @@ describe("callers who ask at the same time", () => {
       yield* Fiber.join(leaving)
       assert.deepStrictEqual(runs, { started: 2, ended: 1, interrupted: 1 })
       assert.strictEqual(third.pollUnsafe(), undefined)
+      // The end of the old run does not hide the new one.
+      const fourth = yield* fork()
+      assert.strictEqual(runs.started, 2)
       yield* Fiber.interrupt(third)
+      assert.strictEqual(fourth.pollUnsafe(), undefined)
+      yield* Fiber.interrupt(fourth)
+      assert.deepStrictEqual(runs, { started: 2, ended: 2, interrupted: 2 })
       assert.strictEqual((yield* answers.snapshot).inFlight, 0)
     })
   )

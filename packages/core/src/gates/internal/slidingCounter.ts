@@ -21,7 +21,7 @@ export const make = (ms: Millis): Meter => {
     if (steps < 1) return
     previous = steps === 1 ? current : 0
     current = 0
-    number += steps === 1 ? 1 : 2
+    number++
     start = start === Number.NEGATIVE_INFINITY ? Math.floor(now / ms) * ms : start + steps * ms
   }
   const used = (now: Millis): number => {

@@ -96,6 +96,9 @@ export class Admission {
   #wakesAt: Millis = Number.POSITIVE_INFINITY
   #serving = false
   #again = false
+  /** Told when the queue has done what it was doing, in its order: some of them come back to it. */
+  readonly #dropped: Array<() => void> = []
+  #telling = false
 
   constructor(
     options: AdmissionQueue.Options,
@@ -128,7 +131,9 @@ export class Admission {
         return (now: Millis) => seat.threw(error, now)
       }
     }
-    const place = new Place(caller, bounds, begin, (reason) => seat.dropped(reason, this.#now()))
+    const place = new Place(caller, bounds, begin, (reason) =>
+      this.#dropped.push(() => seat.dropped(reason, this.#now()))
+    )
     const othersWait = this.#queue.size > 0
     // A call that needs no place is refused none, and costs nobody else's.
     if (othersWait && this.#queue.size >= this.#maxQueued) {
@@ -139,14 +144,17 @@ export class Admission {
       }
     }
     const refused = this.#queue.offer(place, now)
-    if (refused !== undefined) return refused
-    seat.seated((now) => {
-      this.#queue.leave(place, now)
-      this.#arm(now)
-    })
-    if (othersWait) this.released(now)
-    else this.#arm(now)
-    return undefined
+    if (refused === undefined) {
+      seat.seated((now) => {
+        this.#queue.leave(place, now)
+        this.#arm(now)
+        this.#tellDropped()
+      })
+      if (othersWait) this.released(now)
+      else this.#arm(now)
+    }
+    this.#tellDropped()
+    return refused
   }
 
   /** Something came free: serves whom it can. Never nested: what it starts may give back at once. */
@@ -160,6 +168,14 @@ export class Admission {
     }
     this.#serving = false
     this.#arm(now)
+    this.#tellDropped()
+  }
+
+  #tellDropped(): void {
+    if (this.#telling) return
+    this.#telling = true
+    for (let tell = this.#dropped.shift(); tell !== undefined; tell = this.#dropped.shift()) tell()
+    this.#telling = false
   }
 
   #serveOne(now: Millis): boolean {
@@ -228,5 +244,6 @@ export class Admission {
     this.released(now)
     this.#queue.expire(now)
     this.#arm(now)
+    this.#tellDropped()
   }
 }

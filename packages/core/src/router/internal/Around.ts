@@ -1,7 +1,8 @@
 /** The way of a call through the middleware of its pipeline; where none wants it, straight into the attempt loop. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { RouteError } from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { Answer } from "../Answer.ts"
@@ -23,6 +24,7 @@ export const isDirect = <Id extends string, C>(
   kind: "route" | "stream"
 ): boolean => core.around.length === 0 || !core.around.some((middleware) => wants(middleware, request, kind))
 
+/** Asked for each request that comes by: whoever stands outside may hand on another one. */
 const wants = (middleware: RequestMiddleware, request: RouteRequest, kind: "route" | "stream"): boolean =>
   middleware[kind] !== undefined && (middleware.applies === undefined || middleware.applies(request))
 
@@ -42,32 +44,45 @@ export const answer = <Id extends string, C, A, E, R>(
   run: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>,
   fiber: AnyFiber
 ): Effect.Effect<Answer<A, Id>, E | RouteError, R> => {
+  /** A call of its own was made, and leaves its own record. */
   let asked = false
   let next = (request: RouteRequest): Effect.Effect<Answer<A, Id>, E | RouteError, R> => {
     let made: Call<Id, C> | undefined
-    asked = true
     const called = oneCall(core, request, fiber.context, performOf(run), (call) => {
       made = call
+      asked = true
     })
     return Effect.map(called, (value) => answerOf(made, value))
   }
   if (isDirect(core, request, "route")) return next(request)
-  const info = infoOf(core, () => false)
+  const info = infoOf(
+    core,
+    () => false,
+    () => {}
+  )
   for (let i = core.around.length - 1; i >= 0; i--) {
     const middleware = core.around[i]
-    if (middleware?.route === undefined || !wants(middleware, request, "route")) continue
+    if (middleware?.route === undefined) continue
     const { route } = middleware
     const inner = next
-    // Middleware knows ids as strings; what it hands on is what it was handed.
-    next = (request) => route<A, E, R>(request, inner, info) as Effect.Effect<Answer<A, Id>, E | RouteError, R>
+    next = (request) =>
+      wants(middleware, request, "route")
+        ? // Middleware knows ids as strings; what it hands on is what it was handed.
+          (route<A, E, R>(request, inner, info) as Effect.Effect<Answer<A, Id>, E | RouteError, R>)
+        : inner(request)
   }
   const startedAt = core.now()
-  return Effect.tap(next(request), (answer) =>
+  const answered = Effect.suspend(() => next(request))
+  return Effect.onExit(answered, (exit) =>
     Effect.sync(() => {
-      if (!asked) Record.unasked(core, request, answer.source, startedAt, fiber.context)
+      const { degraded, source } = Exit.isSuccess(exit) ? exit.value : nobody
+      if (asked && source === "model") return
+      Record.unasked(core, request, { streamed: false, startedAt, source, degraded, exit }, fiber.context)
     })
   )
 }
+
+const nobody = { source: "model", degraded: false } as const
 
 export const stream = <Id extends string, C, A, E, R>(
   core: Core<Id, C>,
@@ -80,22 +95,64 @@ export const stream = <Id extends string, C, A, E, R>(
   const noted = noting(options, () => {
     restarted = true
   })
-  const info = infoOf(core, () => restarted)
-  let next = (request: RouteRequest): Stream.Stream<A, E | RouteError, R> => streamPath(core, request, open, noted)
+  let asked = false
+  let source: Answer<unknown>["source"] | undefined
+  const info = infoOf(
+    core,
+    () => restarted,
+    (from) => {
+      source = from
+    }
+  )
+  let next = (request: RouteRequest): Stream.Stream<A, E | RouteError, R> =>
+    Stream.suspend(() => {
+      asked = true
+      return streamPath(core, request, open, noted)
+    })
   for (let i = core.around.length - 1; i >= 0; i--) {
     const middleware = core.around[i]
-    if (middleware?.stream === undefined || !wants(middleware, request, "stream")) continue
+    if (middleware?.stream === undefined) continue
     const { stream } = middleware
     const inner = next
-    next = (request) => stream<A, E, R>(request, inner, info)
+    next = (request) =>
+      wants(middleware, request, "stream") ? stream<A, E, R>(request, inner, info) : inner(request)
   }
-  return next(request)
+  const startedAt = core.now()
+  let whole = false
+  const parts = Stream.suspend(() => next(request)).pipe(
+    Stream.mapArray((parts) => {
+      whole ||= options.isEnd !== undefined && parts.some(options.isEnd)
+      return parts
+    }),
+    Stream.onEnd(
+      Effect.sync(() => {
+        whole = true
+      })
+    )
+  )
+  return Stream.onExit(parts, (exit) =>
+    Effect.withFiber((fiber) =>
+      Effect.sync(() => {
+        if (asked && source === undefined) return
+        // Having taken the terminal part is having taken the whole answer; one who leaves before has not.
+        const ended = whole ? Exit.void : Exit.isSuccess(exit) ? Exit.interrupt() : exit
+        const from = source ?? (whole ? "cache" : "model")
+        const degraded = from === "stale"
+        Record.unasked(core, request, { streamed: true, startedAt, source: from, degraded, exit: ended }, fiber.context)
+      })
+    )
+  )
 }
 
-const infoOf = <Id extends string, C>(core: Core<Id, C>, restarted: () => boolean): RouterInfo => ({
+const infoOf = <Id extends string, C>(
+  core: Core<Id, C>,
+  restarted: RouterInfo["restarted"],
+  answeredFrom: RouterInfo["answeredFrom"]
+): RouterInfo => ({
   route: core.route,
   now: core.now,
   restarted,
+  answeredFrom,
   payForRetry: () => core.retry.budget.tryWithdraw(core.now())
 })
 

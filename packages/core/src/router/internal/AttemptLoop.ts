@@ -18,7 +18,7 @@ import type { Attempt } from "./Attempt.ts"
 import { Call } from "./Call.ts"
 import type { Core } from "./Core.ts"
 import * as Hedging from "./Hedging.ts"
-import { guarded, type Perform, type Resume, type Run, stop, stopAtDeadline } from "./Run.ts"
+import { guarded, type Perform, type Resume, type Run, stop, stopAtDeadline, stopCancelled } from "./Run.ts"
 import { wait } from "./Wait.ts"
 
 export type { Perform, Resume } from "./Run.ts"
@@ -88,6 +88,8 @@ export const interrupt = <Id extends string, C>(call: Call<Id, C>): Effect.Effec
 
 const next = <Id extends string, C, A, E>(run: Run<Id, C, A, E>, now: Millis): void => {
   const { call } = run
+  // What it gave back may have served somebody who then ended this call's caller.
+  if (call.cancelled) return stopCancelled(run, now)
   if (now >= call.deadlineAt) return stopAtDeadline(run, now)
   // Nobody overtakes those who wait already, unless the queue says so.
   if (call.core.admission.size > 0) return wait(run, now, next, launch)

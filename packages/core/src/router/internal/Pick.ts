@@ -67,7 +67,7 @@ export const make = <Id extends string, C>(
   let reluctant: TargetState<Id, C> | undefined
   const fromTier = (tier: Tier<Id, C>, now: Millis, chance: Rng): Picked<Id, C> | undefined => {
     // A gate that decides by chance may peek yes and admit no: that candidate is left out and the tier asked again.
-    for (let round = 0; round < maxRounds; round++) {
+    for (let round = Math.min(tier.states.length, maxRounds); round > 0; round--) {
       const state = tier.picker.pick(request, eligible, now, rng) as TargetState<Id, C> | undefined
       if (state === undefined) return undefined
       const permit = state.admit(now, history.costFor(state), chance)
@@ -83,14 +83,18 @@ export const make = <Id extends string, C>(
     const permit = reluctant.admit(now, history.costFor(reluctant), always)
     return isReject(permit) ? undefined : { state: reluctant, permit }
   }
-  /** What a tier is to this call: what the best of its targets is; `undefined` when the call itself rules them all out. */
+  /** What the tier is to anybody like this call; written by `standing`. */
+  let ofTier: Degradation.Availability | undefined
+  /** What it is to this call, which may have asked some of its targets already; `undefined` when it has asked them all. */
   const standing = (tier: Tier<Id, C>, now: Millis): Degradation.Availability | undefined => {
     let best: Degradation.Availability | undefined
+    ofTier = undefined
     for (const state of tier.states) {
-      if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) continue
-      if (history.only !== undefined && history.only !== state) continue
       if (unfit(state, request, history) !== undefined) continue
       const one = degradation.availability(state.verdict(now, history.costFor(state)), now, state.target)
+      ofTier = ofTier === undefined ? one : Degradation.better(ofTier, one)
+      if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) continue
+      if (history.only !== undefined && history.only !== state) continue
       best = best === undefined ? one : Degradation.better(best, one)
     }
     return best
@@ -98,8 +102,8 @@ export const make = <Id extends string, C>(
   /** Of this tier's calls, how many may go there first: all of them, unless it was left not long ago. */
   const shareOf = (tier: Tier<Id, C>, number: number, now: Millis): number => {
     if (degradation.isHome(number)) return 1
-    const availability = standing(tier, now)
-    if (availability !== undefined) publish(degradation.seen(number, availability, now))
+    standing(tier, now)
+    if (ofTier !== undefined) publish(degradation.seen(number, ofTier, now))
     return degradation.share(number, now)
   }
   const fromTiers = (spills: boolean, now: Millis): Picked<Id, C> | undefined => {
@@ -117,8 +121,8 @@ export const make = <Id extends string, C>(
       if (picked !== undefined) return picked
       if (i === tiers.length - 1) break
       const why = standing(tier, now)
-      if ((why === "busy" || why === "available") && !spills) return fromReluctant(now)
-      if (why === "unavailable") publish(degradation.left(i, now))
+      if (why === "busy" && !spills) return fromReluctant(now)
+      if (ofTier === "unavailable") publish(degradation.left(i, now))
     }
     return fromReluctant(now) ?? (skipped === undefined ? undefined : fromTier(skipped, now, always))
   }
@@ -136,4 +140,4 @@ export const make = <Id extends string, C>(
 }
 
 /** Targets of a tier that may refuse by chance before the tier counts as refusing. */
-const maxRounds = 3
+const maxRounds = 8

@@ -1,21 +1,32 @@
-/** The record of a call that no target was asked for: it was answered from the cache. */
+/** The record of a call that was not this call's own attempts to end: the cache, a ladder or another call's run did it. */
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
 import type { DecisionRecord } from "../../model/Decision.ts"
 import type { Millis } from "../../model/Gate.ts"
+import { isRouteError } from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
-import type { Answer } from "../Answer.ts"
 import type { Core } from "./Core.ts"
+import * as Verdict from "./Verdict.ts"
+
+/** How the call came to its end, as far as it cannot be read from the request. */
+export interface End {
+  readonly streamed: boolean
+  readonly startedAt: Millis
+  readonly source: DecisionRecord["source"]
+  readonly degraded: boolean
+  readonly exit: Exit.Exit<unknown, unknown>
+}
 
 export const unasked = <Id extends string, C>(
   core: Core<Id, C>,
   request: RouteRequest,
-  source: Answer<unknown>["source"],
-  startedAt: Millis,
+  { degraded, exit, source, startedAt, streamed }: End,
   context: Context.Context<never>
 ): void => {
   const { route, strategy, telemetry } = core
   const listening = core.decisions.listening()
-  const observer = telemetry?.call({ route, strategy, request, streamed: false }, context)
+  const observer = telemetry?.call({ route, strategy, request, streamed }, context)
   if (observer === undefined && !listening) return
   const now = core.now()
   const record: DecisionRecord<Id> = {
@@ -23,12 +34,11 @@ export const unasked = <Id extends string, C>(
     route,
     strategy,
     priority: request.priority,
-    streamed: false,
-    outcome: "ok",
-    errorType: undefined,
+    streamed,
+    ...outcomeOf(core, exit),
     servedBy: undefined,
     source,
-    degraded: source === "stale",
+    degraded,
     totalMs: now - startedAt,
     waitedMs: 0,
     firstContentMs: undefined,
@@ -36,4 +46,19 @@ export const unasked = <Id extends string, C>(
   }
   if (listening) core.decisions.publish(record)
   observer?.end(record)
+}
+
+const outcomeOf = <Id extends string, C>(
+  { classify }: Core<Id, C>,
+  exit: Exit.Exit<unknown, unknown>
+): Pick<DecisionRecord, "outcome" | "errorType"> => {
+  if (Exit.isSuccess(exit)) return { outcome: "ok", errorType: undefined }
+  if (Cause.hasInterruptsOnly(exit.cause)) return { outcome: "cancelled", errorType: undefined }
+  const failed = Cause.findErrorOption(exit.cause)
+  if (failed._tag === "None") return { outcome: "error", errorType: Verdict.defect.errorType }
+  const error = failed.value
+  return {
+    outcome: "error",
+    errorType: isRouteError(error) ? error.reason._tag : Verdict.of(classify, error).errorType
+  }
 }

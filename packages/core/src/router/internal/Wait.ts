@@ -110,22 +110,25 @@ const queue = <Id extends string, C, A, E>(
       })
     },
     dropped: (reason, at) => {
+      // Told late: it may have left in the meantime.
+      if (call.leaveQueue === undefined) return
       left(at)
       if (reason === "Evicted" || reason === "Overloaded") return overloaded(run, reason, at)
       if (reason === "DeadlineExceeded") return stopAtDeadline(run, at)
-      impatient(run, bounds, at, next, launch)
+      impatient(run, bounds, bounds.atLeastUntil > now, at, next, launch)
     }
   })
   if (refused === undefined) return
   if (refused.reason === "QueueFull") return overloaded(run, "QueueFull", now)
   if (refused.reason === "DeadlineExceeded") return stopAtDeadline(run, now)
-  impatient(run, bounds, now, next, launch)
+  impatient(run, bounds, false, now, next, launch)
 }
 
-/** It may not wait for a permit any longer. */
+/** It may wait no longer; `knew` until when, and so without using up its patience. */
 const impatient = <Id extends string, C, A, E>(
   run: Run<Id, C, A, E>,
   bounds: Bounds,
+  knew: boolean,
   now: Millis,
   next: Next,
   launch: Launch
@@ -142,10 +145,12 @@ const impatient = <Id extends string, C, A, E>(
     call.backsOff = false
     return next(run, now)
   }
+  // When that time came others were faster: from here on it waits as anybody does.
+  if (knew) return next(run, now)
   const plan = guarded(run, () => Waiting.plan(call, now))
   if (plan === "threw") return
   // By now it is known when somebody is back.
-  if (plan._tag === "Queue" && plan.bounds.atLeastUntil > now) return queue(run, plan.bounds, now, next, launch)
+  if (plan._tag === "Queue" && plan.bounds.atLeastUntil > now) return next(run, now)
   nobody(run, undefined, now, next, launch)
 }
 

@@ -24,7 +24,7 @@ export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
           ? value
           : {
               ...value,
-              source: source === "hit" ? "cache" : source,
+              source: sourceOf(source),
               degraded: value.degraded || source === "stale",
               attempts: 0
             }
@@ -42,7 +42,13 @@ export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
   ): Stream.Stream<A, E | RouteError.RouteError, R> => {
     const shared = Stream.unwrap(
       Effect.map(keyOf(request, info), (key) =>
-        cache.stream(key, next(request), { staleOn: RouteError.isRouteError, isComplete: () => !info.restarted() })
+        cache.stream(key, next(request), {
+          staleOn: RouteError.isRouteError,
+          isComplete: () => !info.restarted(),
+          onSource: (source) => {
+            if (source !== "miss") info.answeredFrom(sourceOf(source))
+          }
+        })
       )
     ).pipe(Stream.catchIf(isLagged, (lagged) => Stream.fail(tooSlow(lagged))))
     const deadline = Effect.flatMap(Effect.sleep(request.deadlineMs + 1), () => Effect.fail(tooLate(request)))
@@ -53,6 +59,8 @@ export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
 /** What the application named, on this route: its own words say the rest. Anything that is a text has a key. */
 export const keyOf = (request: RouteRequest, info: RouterInfo): Effect.Effect<CacheKey.CacheKey> =>
   Effect.orDie(CacheKey.of(request.tenant, [info.route, request.cacheKey ?? null]))
+
+const sourceOf = (source: Exclude<ResponseCache.Source, "miss">) => (source === "hit" ? "cache" : source)
 
 const tooLate = (request: RouteRequest) =>
   new RouteError.RouteError({

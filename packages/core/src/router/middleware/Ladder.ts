@@ -34,7 +34,7 @@ export const make = (degradation: Degradation.Policy, cache: ResponseCache.Servi
     const after = { ...fall, rungs: rest }
     switch (rung._tag) {
       case "ShorterOutput": {
-        const shorter = shorten(fall, rung.maxTokens)
+        const shorter = shorten(fall, error, rung.maxTokens)
         return shorter === undefined ? step(after, error, rungs) : { rest: after, body: rungs.shorter(shorter) }
       }
       case "StaleCache":
@@ -84,7 +84,7 @@ export const make = (degradation: Degradation.Policy, cache: ResponseCache.Servi
         Stream.unwrap(
           Effect.flatMap(keyOf(fall.request, fall.info), (key) =>
             Effect.map(cache.peekParts<A>(key), (old) =>
-              old !== undefined && old.ageMs <= maxAgeMs ? Stream.fromIterable(old.value) : Stream.fail(error)
+              old !== undefined && old.ageMs <= maxAgeMs ? staleParts(fall, old.value) : Stream.fail(error)
             )
           )
         ),
@@ -134,14 +134,24 @@ const beforeTheFirst = <A, E, R>(
     )
   })
 
-/** The same call for less: never for more than it asked, never in the cache, never past its deadline, never for nothing. */
-const shorten = (fall: Fall, maxTokens: number): RouteRequest | undefined => {
-  const deadlineMs = fall.deadlineAt - fall.info.now()
-  if (deadlineMs <= 0 || !fall.info.payForRetry()) return undefined
+/**
+ * The same call for less: never for more than it asked, never in the cache, never past its deadline, never for nothing, and
+ * never a second time where that is forbidden.
+ */
+const shorten = (fall: Fall, error: RouteError.RouteError, maxTokens: number): RouteRequest | undefined => {
   const { request } = fall
+  const deadlineMs = fall.deadlineAt - fall.info.now()
+  if (deadlineMs <= 0 || (!request.idempotent && error.attempts.length > 0)) return undefined
+  if (!fall.info.payForRetry()) return undefined
   const maxOutputTokens = Math.min(maxTokens, request.maxOutputTokens ?? Number.POSITIVE_INFINITY)
   return { ...request, maxOutputTokens, cacheKey: undefined, deadlineMs }
 }
+
+const staleParts = <A>({ info }: Fall, parts: ReadonlyArray<A>): Stream.Stream<A> =>
+  Stream.suspend(() => {
+    info.answeredFrom("stale")
+    return Stream.fromIterable(parts)
+  })
 
 const onRung = <A>(answer: Answer<A>, rung: string): Answer<A> => ({ ...answer, degraded: true, rung })
 

@@ -25,6 +25,7 @@ import { type Fault, unsupported } from "../errors/Fault.ts"
 import * as ProviderError from "../errors/ProviderError.ts"
 import type { Endpoint } from "../http/Endpoint.ts"
 import * as Exchange from "../http/Exchange.ts"
+import { type Reported, reportedLimits } from "../http/ReportedLimits.ts"
 import * as Answer from "./Answer.ts"
 import * as AnswerDecoder from "./AnswerDecoder.ts"
 import * as Request from "./Request.ts"
@@ -110,8 +111,21 @@ const answer = Effect.fnUntraced(function* (
     reasoningTokens: config.profile.reasoningTokens,
     makeId: () => `call_${Math.floor(random.nextDoubleUnsafe() * 2 ** 52).toString(36)}`
   })
-  return read(response, decoder, (reason) => fail(reason, answered, method === "stream" && decoder.hasContent()))
+  const reported = reportedLimits(response.headers, clock.currentTimeMillisUnsafe())
+  const parts = read(response, decoder, (reason) => fail(reason, answered, method === "stream" && decoder.hasContent()))
+  return reported === undefined ? parts : Stream.mapArray(parts, (parts) => withLimits(parts, reported))
 })
+
+/** What the headers say about the account's limits goes where the router looks for it: beside the response's id. */
+const withLimits = (
+  parts: Arr.NonEmptyReadonlyArray<StreamPart>,
+  limits: ReadonlyArray<Reported>
+): Arr.NonEmptyReadonlyArray<StreamPart> =>
+  Arr.map(
+    parts,
+    (part): StreamPart =>
+      part.type === "response-metadata" ? { ...part, metadata: { ...part.metadata, spillway: { limits } } } : part
+  )
 
 const read = (
   response: HttpClientResponse.HttpClientResponse,

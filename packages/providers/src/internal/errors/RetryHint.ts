@@ -59,7 +59,7 @@ const emptiestBucket = (headers: HintInput["headers"], clock: number): number | 
 }
 
 /** A Go duration, plain seconds, epoch seconds, epoch milliseconds or an RFC 3339 time. */
-const resetIn = (value: string | undefined, clock: number): number | undefined => {
+export const resetIn = (value: string | undefined, clock: number): number | undefined => {
   const number = decimal(value)
   if (number !== undefined) {
     // Anything from 2001 on is a time; no rate limit lasts thirty years.
@@ -68,7 +68,7 @@ const resetIn = (value: string | undefined, clock: number): number | undefined =
   return goDuration(value) ?? until(rfc3339(value), clock)
 }
 
-const decimal = (value: string | undefined): number | undefined => {
+export const decimal = (value: string | undefined): number | undefined => {
   const trimmed = value?.trim()
   if (trimmed === undefined || !/^\d+(\.\d*)?$/.test(trimmed)) return undefined
   const number = Number(trimmed)
@@ -105,7 +105,7 @@ const rfc3339 = (value: string | undefined): number | undefined =>
   value !== undefined && /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d/.test(value.trim()) ? time(value.trim()) : undefined
 
 /** The three date forms of RFC 9110: IMF-fixdate, RFC 850, asctime. All are UTC, asctime without saying so. */
-const httpDate = (value: string | undefined): number | undefined => {
+export const httpDate = (value: string | undefined): number | undefined => {
   const trimmed = value?.trim()
   if (trimmed === undefined || !/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*[, ]/.test(trimmed)) return undefined
   return time(trimmed.endsWith("GMT") ? trimmed : `${trimmed} GMT`)

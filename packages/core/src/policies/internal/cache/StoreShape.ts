@@ -1,4 +1,7 @@
-/** Where answers may be kept beside the process's own memory. */
+/**
+ * Where answers may be kept beside the process's own memory. An entry is JSON when its parts are, but for times, which may
+ * be `Infinity`.
+ */
 import type * as Effect from "effect/Effect"
 import type { Millis } from "../../../model/Gate.ts"
 import type { Entry, Found } from "./Entry.ts"
