@@ -66,9 +66,9 @@ const program = Effect.fnUntraced(function* (
   const luck = yield* Random.Random
   const answer = Effect.suspend((): Effect.Effect<string, unknown> => {
     const draw = luck.nextDoubleUnsafe()
-    if (draw < 0.02) return Effect.fail({ status: 429, headers: { "retry-after": "1" } })
-    if (draw < 0.05) return Effect.fail({ status: 503 })
-    if (draw < 0.25) return Effect.as(Effect.sleep(luck.nextDoubleUnsafe() * 100), "slow")
+    if (draw < 0.0002) return Effect.fail({ status: 429, headers: { "retry-after": "1" } })
+    if (draw < 0.01) return Effect.fail({ status: 503 })
+    if (draw < 0.25) return Effect.as(Effect.sleep(luck.nextDoubleUnsafe() * 200), "slow")
     return Effect.succeed("answer")
   })
   const heaps: Array<number> = []

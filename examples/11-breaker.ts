@@ -51,13 +51,13 @@ const world = Layer.mergeAll(services, events, TestClock.layer())
 await Effect.runPromise(Effect.scoped(timeline).pipe(Effect.provide(world), Random.withSeed(3)))
 
 const notMeasured = { inputTokens: undefined, outputTokens: undefined, limits: undefined }
-// #region gate
 const attempt = (gate: Breaker.Breaker, now: number, outcome: Outcome, firstContentMs?: number) => {
   const permit = gate.admit(now, { requests: 1, tokens: 0 }, () => 0.5)
   if (isReject(permit)) return permit.reason
   gate.settle(permit, outcome, now, { ms: 20_000, firstContentMs, ...notMeasured })
   return permit.note ?? "passes"
 }
+// #region gate
 const slow = Breaker.make({ trip: Trip.slowCalls({ firstContent: "4 seconds", size: 4 }) })
 console.log("slow:", [900, 5000, 1100, 7000, 0].map((ms, i) => attempt(slow, i, success, ms)).join(", "))
 console.log("slow: opened by", slow.snapshot(5)["openedBy"])

@@ -43,12 +43,12 @@ for (const failed of [0.05, 0.06, 0.15, 0.3, 0.6, 1]) {
 }
 
 const targets = (["sick", "well"] as const).map((id) => ({ id, client: id }))
-const strategy = SmoothWeightedRoundRobin.make({ randomStart: false })
+const rest = { strategy: SmoothWeightedRoundRobin.make({ randomStart: false }), retry: { maxAttempts: 1 } }
 // #region use
 /** Above 5 % failed calls in 10 s, at least 100 of them: refuse 10 % of the new ones, P3 first, P0 never. */
 const shed = () => Shedder.make({ steps: [{ above: 0.05, clearBelow: 0.03, reject: 0.1 }] })
 
-const router = createRouter({ targets, strategy, retry: { maxAttempts: 1 }, shed })
+const router = createRouter({ targets, ...rest, shed })
 const services = Layer.mergeAll(Defaults.layer, Shedding.layer(shed)) // for `Router.make` and `RoutedModel.layer`
 // #endregion
 const call = (i: number) => (i % 10 === 0 ? Promise.reject({ status: 503 }) : Promise.resolve("answered"))

@@ -65,7 +65,6 @@ await play("full", [...batch, { name: "human", priority: "P0", at: 500 }], { max
 // #endregion
 
 // Expect:
-//   strict
 //   0 batch1, 1 human1, 2 human2, 3 human3, 4 human4, 5 batch2, 6 batch3, 7 batch4
 //   weighted
 //   0 batch1, 1 human1, 2 batch2, 3 human2, 4 human3, 5 batch3, 6 human4, 7 batch4

@@ -5,7 +5,7 @@ import * as Defaults from "@spillway/core/Defaults"
 import type * as Hedge from "@spillway/core/Hedge"
 import * as Router from "@spillway/core/Router"
 import * as WeightedLeastConnections from "@spillway/strategies/WeightedLeastConnections"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 // #region options
@@ -59,12 +59,21 @@ const program = Effect.gen(function* () {
   yield* show("stuck when both copies are spent", ask(5000))
 })
 
-const run = Effect.gen(function* () {
-  const fiber = yield* Effect.forkChild(Effect.scoped(program).pipe(Effect.provide(services)))
-  yield* TestClock.adjust("1 minute")
-  yield* Fiber.join(fiber)
+const run = Effect.all([Effect.provide(Effect.scoped(program), services), TestClock.adjust("1 minute")], {
+  concurrency: 2
 })
 await Effect.runPromise(Effect.provide(run, TestClock.layer()))
 
 // Expect:
-//   x
+//   stuck
+//   220 ms, answered by south
+//   /north .primary. \w+: from 0 to 220 ms/
+//   south (hedge) won: from 120 to 220 ms
+//   stuck, and not to be sent twice
+//   5000 ms
+//   a stream that does not begin
+//   south (hedge) won: from 120 to 230 ms
+//   a stream that is stuck after its beginning
+//   5090 ms
+//   stuck when both copies are spent
+//   /5000 ms, answered by north\n    north .primary. won/

@@ -107,6 +107,8 @@ export const attribute = {
   outcome: "spillway.outcome",
   degraded: "spillway.degraded",
   attempts: "spillway.attempts",
+  cacheOutcome: "spillway.cache.outcome",
+  queueWait: "spillway.queue.wait",
   selectedTarget: "spillway.selected.target",
   selectedModel: "spillway.selected.model",
   timeToFirstChunk: "spillway.time_to_first_chunk",
@@ -117,6 +119,20 @@ export const attribute = {
   attemptReason: "spillway.attempt.reason",
   attemptOutcome: "spillway.attempt.outcome"
 } as const
+
+/** Values of `spillway.attempt.outcome`, by core's word: `lost_race` is the slower copy of a hedged call. */
+export const attemptOutcome = {
+  won: "won",
+  failed: "failed",
+  lost: "lost_race",
+  cancelled: "cancelled"
+} as const
+
+/**
+ * Values of `spillway.cache.outcome`. `miss`: the call named its answer, and no cache had it. `coalesced`: it shared the run
+ * of another call. `bypass`: it named none.
+ */
+export type CacheOutcome = "hit" | "miss" | "stale" | "coalesced" | "bypass"
 
 /** Events on the span of a call. */
 export const event = {
@@ -134,6 +150,8 @@ export const metric = {
   callAttempts: "spillway.call.attempts",
   attempts: "spillway.attempts",
   fallbacks: "spillway.fallbacks",
+  queueWaitDuration: "spillway.queue.wait.duration",
+  cacheRequests: "spillway.cache.requests",
   breakerState: "spillway.breaker.state",
   breakerTransitions: "spillway.breaker.transitions",
   routeTargetOpen: "spillway.route.target_open",
@@ -154,13 +172,17 @@ export const buckets = {
 }
 
 /**
- * The words `error.type` and `reason` are made of: those of core's classifier, of `RouteError` and of the gates. A word
- * of somebody else's classifier or gate is written too, if it looks like one, up to a bound; then `_OTHER`.
+ * The words `error.type` and `reason` are made of: those of core's classifier, of `RouteError`, of the gates and of the
+ * admission queue. A word of somebody else's classifier or gate is written too, if it looks like one, up to a bound; then
+ * `_OTHER`.
  */
 export const words: ReadonlyArray<string> = [
   ...["RateLimited", "Overloaded", "Network", "Protocol", "Auth", "QuotaExhausted", "ContentFilter", "InvalidRequest"],
   ...["ContextLength", "InvalidOutput", "TimeoutAttempt", "TimeoutFirstContent", "TimeoutIdle", "Truncated"],
-  ...["NoCandidate", "DeadlineExceeded", "AttemptsExhausted", "RetryBudgetExhausted", "NotIdempotent", "StreamBroken"],
+  ...["ModelNotFound", "Defect", "NoCandidate", "DeadlineExceeded", "AttemptsExhausted", "RetryBudgetExhausted"],
+  ...["NotIdempotent", "StreamBroken", "Refused"],
   ...["BreakerOpen", "BreakerProbing", "BulkheadFull", "CoolingDown", "Misconfigured", "Isolated", "Draining"],
+  ...["RequestsLimited", "TokensLimited", "InputTokensLimited", "OutputTokensLimited", "BudgetExhausted", "NeverFits"],
+  ...["Ramping", "Shed", "Reserved", "Ejected", "QueueFull", "QueueTimeout", "Evicted"],
   ...["Capability", "Region", "Context", "NotAllowed", "Tried", otherError]
 ]

@@ -76,6 +76,8 @@ export const record = (over: Partial<DecisionRecord> = {}): DecisionRecord => ({
   degraded: false,
   totalMs: 100,
   waitedMs: 0,
+  queuedMs: 0,
+  rung: undefined,
   firstContentMs: undefined,
   attempts: [],
   ...over

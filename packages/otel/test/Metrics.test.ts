@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { DecisionRecord } from "@spillway/core/Decision"
+import * as RouteRequest from "@spillway/core/RouteRequest"
 import { OtelTelemetry } from "@spillway/otel"
 import fc from "fast-check"
-import { attemptRecord, enter, record, type Sdk, sdk, stranger, target, targets, tell } from "./Fixture.ts"
+import { attemptRecord, begin, enter, record, type Sdk, sdk, stranger, target, targets, tell } from "./Fixture.ts"
 
 const measured = (options: OtelTelemetry.Options = {}) => {
   const instance = sdk()
@@ -31,8 +33,12 @@ describe("metrics", () => {
     attach()
     const calls = await instance.points("spillway.calls")
     assert.strictEqual(Object.keys(calls ?? {}).length, 6)
-    assert.strictEqual(Object.keys((await instance.points("spillway.attempts")) ?? {}).length, 6)
-    assert.strictEqual(Object.keys((await instance.points("spillway.breaker.transitions")) ?? {}).length, 6)
+    assert.strictEqual(Object.keys((await instance.points("spillway.attempts")) ?? {}).length, 32)
+    assert.strictEqual(Object.keys((await instance.points("spillway.breaker.transitions")) ?? {}).length, 8)
+    assert.deepStrictEqual(
+      await instance.points("spillway.cache.requests"),
+      Object.fromEntries(["hit", "miss", "stale", "coalesced"].map((result) => [JSON.stringify({ result }), 0]))
+    )
     for (const name of [
       "spillway.calls",
       "spillway.attempts",
@@ -53,8 +59,9 @@ describe("metrics", () => {
     const route = "main"
     assert.strictEqual(await value(instance, "spillway.calls", { route, outcome: "ok", degraded: true }), 1)
     assert.strictEqual(await value(instance, "spillway.calls", { route, outcome: "error", degraded: false }), 0)
-    assert.strictEqual(await value(instance, "spillway.attempts", { target: "a", outcome: "error" }), 1)
-    assert.strictEqual(await value(instance, "spillway.attempts", { target: "b", outcome: "ok" }), 1)
+    const attempted = (labels: Record<string, string>) => value(instance, "spillway.attempts", labels)
+    assert.strictEqual(await attempted({ target: "a", outcome: "error", reason: "primary" }), 1)
+    assert.strictEqual(await attempted({ target: "b", outcome: "ok", reason: "failover" }), 1)
     assert.strictEqual(
       await value(instance, "spillway.fallbacks", { route, from: "a", to: "b", reason: "Overloaded" }),
       1
@@ -86,11 +93,74 @@ describe("metrics", () => {
     assert.strictEqual((await instance.histogram("gen_ai.client.operation.time_to_first_chunk"))[0]?.value.sum, 1.5)
   })
 
-  it("put the error type on an attempt's duration when it failed, and never when it was cancelled", async () => {
+  it("tell the two copies of a hedged call apart, and count what the slower one was billed", async () => {
+    const { instance, telemetry, attach } = measured()
+    attach()
+    const call = enter(telemetry)
+    const slow = begin(call)
+    const fast = begin(call, { target: target("b"), index: 1, reason: "hedge" })
+    fast.end(attemptRecord({ target: "b", index: 1, reason: "hedge" }))
+    slow.end(attemptRecord({ outcome: "lost", facts: { inputTokens: 70 } }))
+    call.end(record({ servedBy: "b" }))
+    const attempted = (labels: Record<string, string>) => value(instance, "spillway.attempts", labels)
+    assert.strictEqual(await attempted({ target: "a", outcome: "lost_race", reason: "primary" }), 1)
+    assert.strictEqual(await attempted({ target: "b", outcome: "ok", reason: "hedge" }), 1)
+    assert.isUndefined(await instance.points("spillway.fallbacks"))
+    const [usage] = await instance.histogram("gen_ai.client.token.usage")
+    assert.deepStrictEqual([usage?.attributes["gen_ai.request.model"], usage?.value.sum], ["model-a", 70])
+  })
+
+  it("measure the wait in the queue of those who waited, and of nobody else", async () => {
+    const { instance, telemetry, attach } = measured()
+    attach()
+    tell(telemetry, [attemptRecord()])
+    tell(telemetry, [attemptRecord()], { waitedMs: 900 })
+    assert.deepStrictEqual(await instance.histogram("spillway.queue.wait.duration"), [])
+    tell(telemetry, [attemptRecord()], { waitedMs: 900, queuedMs: 250 })
+    tell(telemetry, [], { route: "unknown", outcome: "error", queuedMs: 500 })
+    assert.deepStrictEqual(
+      (await instance.histogram("spillway.queue.wait.duration")).map(({ attributes, value }) => [
+        attributes,
+        value.sum,
+        value.count,
+        value.buckets.boundaries.at(-1)
+      ]),
+      [
+        [{ queue: "main" }, 0.25, 1, 327.68],
+        [{ queue: "_other" }, 0.5, 1, 327.68]
+      ]
+    )
+  })
+
+  it("count what the cache did for those who asked it, and no model for an answer from it", async () => {
+    const { instance, telemetry, attach } = measured()
+    attach()
+    const named = RouteRequest.make({ cacheKey: "river" })
+    const end = (request: RouteRequest.RouteRequest, source: DecisionRecord["source"]) =>
+      enter(telemetry, { request }).end(record({ source, servedBy: undefined }))
+    for (const source of ["cache", "cache", "cache", "stale", "stale", "coalesced", "model"] as const) {
+      end(named, source)
+    }
+    end(RouteRequest.unspecified, "model")
+    assert.deepStrictEqual(await instance.points("spillway.cache.requests"), {
+      [JSON.stringify({ result: "hit" })]: 3,
+      [JSON.stringify({ result: "stale" })]: 2,
+      [JSON.stringify({ result: "coalesced" })]: 1,
+      [JSON.stringify({ result: "miss" })]: 1
+    })
+    assert.strictEqual(await value(instance, "spillway.calls", { route: "main", outcome: "ok", degraded: false }), 8)
+    assert.deepStrictEqual(
+      (await instance.names()).filter((name) => name.startsWith("gen_ai.")),
+      []
+    )
+  })
+
+  it("put the error type on an attempt's duration when it failed, and never when it was cancelled or slower", async () => {
     const { instance, telemetry, attach } = measured()
     attach()
     tell(telemetry, [overloaded])
     tell(telemetry, [attemptRecord({ outcome: "cancelled" })], { outcome: "cancelled" })
+    tell(telemetry, [attemptRecord({ outcome: "lost" })], { servedBy: undefined })
     const durations = await instance.histogram("gen_ai.client.operation.duration")
     assert.deepStrictEqual(
       durations.map(({ attributes }) => attributes),
@@ -173,28 +243,35 @@ describe("metrics", () => {
     attach()
     const state = async (target: string) => {
       const all = []
-      for (const state of ["closed", "open", "half_open"]) {
+      for (const state of ["closed", "open", "half_open", "isolated"]) {
         all.push(await value(instance, "spillway.breaker.state", { target, state }))
       }
       return all
     }
-    assert.deepStrictEqual(await state("a"), [1, 0, 0])
+    const isOpen = () => value(instance, "spillway.route.target_open", { route: "main", target: "a" })
+    assert.deepStrictEqual(await state("a"), [1, 0, 0, 0])
     telemetry.event?.(target("a"), { _tag: "BreakerOpened", gate: "breaker", until: 5 })
     assert.deepStrictEqual(
       [await state("a"), await state("b")],
       [
-        [0, 1, 0],
-        [1, 0, 0]
+        [0, 1, 0, 0],
+        [1, 0, 0, 0]
       ]
     )
-    assert.strictEqual(await value(instance, "spillway.route.target_open", { route: "main", target: "a" }), 1)
+    assert.strictEqual(await isOpen(), 1)
     telemetry.event?.(target("a"), { _tag: "BreakerHalfOpened", gate: "breaker" })
-    assert.deepStrictEqual(await state("a"), [0, 0, 1])
+    assert.deepStrictEqual(await state("a"), [0, 0, 1, 0])
+    assert.strictEqual(await isOpen(), 0)
+    telemetry.event?.(target("a"), { _tag: "BreakerIsolated", gate: "breaker" })
+    assert.deepStrictEqual(await state("a"), [0, 0, 0, 1])
+    assert.strictEqual(await isOpen(), 1)
     telemetry.event?.(target("a"), { _tag: "BreakerClosed", gate: "breaker" })
-    telemetry.event?.(target("a"), { _tag: "Parked", gate: "cooldown", until: 9 })
-    assert.deepStrictEqual(await state("a"), [1, 0, 0])
-    assert.strictEqual(await value(instance, "spillway.route.target_open", { route: "main", target: "a" }), 0)
-    for (const to of ["open", "half_open", "closed"]) {
+    for (const _tag of ["Parked", "LimitLowered", "TargetEjected", "TargetReturned"]) {
+      telemetry.event?.(target("a"), { _tag, gate: "another", until: 9 })
+    }
+    assert.deepStrictEqual(await state("a"), [1, 0, 0, 0])
+    assert.strictEqual(await isOpen(), 0)
+    for (const to of ["open", "half_open", "isolated", "closed"]) {
       assert.strictEqual(await value(instance, "spillway.breaker.transitions", { target: "a", to }), 1)
     }
   })
@@ -215,10 +292,13 @@ describe("metrics", () => {
       await value(instance, "spillway.calls", { route: "_other", outcome: "ok", degraded: false }),
       300
     )
-    assert.strictEqual(await value(instance, "spillway.attempts", { target: "_other", outcome: "error" }), 300)
-    assert.strictEqual(await series("spillway.attempts"), 7)
+    assert.strictEqual(
+      await value(instance, "spillway.attempts", { target: "_other", outcome: "error", reason: "primary" }),
+      300
+    )
+    assert.strictEqual(await series("spillway.attempts"), 33)
     assert.strictEqual(await series("spillway.calls"), 7)
-    assert.strictEqual(await series("spillway.breaker.state"), 6)
+    assert.strictEqual(await series("spillway.breaker.state"), 8)
     assert.isAtMost(await series("spillway.fallbacks"), 60)
     const models = (await instance.histogram("gen_ai.client.operation.duration")).map(
       ({ attributes }) => attributes["gen_ai.request.model"]
@@ -232,7 +312,7 @@ describe("metrics", () => {
       telemetry.attach?.({ route: `route-${i}`, strategy: "p2c", targets: [stranger(`target-${i}`)] })
     }
     assert.strictEqual(Object.keys((await instance.points("spillway.calls.active")) ?? {}).length, 4)
-    assert.strictEqual(Object.keys((await instance.points("spillway.breaker.state")) ?? {}).length, 9)
+    assert.strictEqual(Object.keys((await instance.points("spillway.breaker.state")) ?? {}).length, 12)
   })
 
   it("refuse a bound that is none", () => {
@@ -244,7 +324,7 @@ describe("metrics", () => {
       fc.asyncProperty(
         fc.array(
           fc.record({
-            outcome: fc.constantFrom("won" as const, "failed" as const, "cancelled" as const),
+            outcome: fc.constantFrom("won" as const, "failed" as const, "lost" as const, "cancelled" as const),
             id: fc.constantFrom("a", "b")
           })
         ),

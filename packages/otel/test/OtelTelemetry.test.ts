@@ -31,8 +31,8 @@ describe("without an SDK", () => {
       tell(telemetry, [attemptRecord()])
       assert.strictEqual(instance.spans().length, 2)
       const attempts = (await instance.points("spillway.attempts")) ?? {}
-      assert.strictEqual(attempts[JSON.stringify({ target: "a", outcome: "ok" })], 1)
-      assert.strictEqual(attempts[JSON.stringify({ target: "b", outcome: "error" })], 0)
+      assert.strictEqual(attempts[JSON.stringify({ target: "a", outcome: "ok", reason: "primary" })], 1)
+      assert.strictEqual(attempts[JSON.stringify({ target: "b", outcome: "error", reason: "hedge" })], 0)
       const states = (await instance.points("spillway.breaker.state")) ?? {}
       assert.strictEqual(states[JSON.stringify({ target: "a", state: "open" })], 1)
     })

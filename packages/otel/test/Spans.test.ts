@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api"
+import * as RouteRequest from "@spillway/core/RouteRequest"
 import type { Telemetry } from "@spillway/core/Telemetry"
 import { OtelTelemetry } from "@spillway/otel"
 import fc from "fast-check"
@@ -94,6 +95,7 @@ describe("spans", () => {
         "spillway.outcome": "ok",
         "spillway.degraded": true,
         "spillway.attempts": 2,
+        "spillway.cache.outcome": "bypass",
         "spillway.selected.target": "b",
         "spillway.selected.model": "model-b",
         "spillway.time_to_first_chunk": 0.06,
@@ -111,6 +113,7 @@ describe("spans", () => {
         assert.notProperty(span.attributes, "spillway.usage.input_tokens")
         assert.notProperty(span.attributes, "server.address")
         assert.notProperty(span.attributes, "spillway.selected.target")
+        assert.notProperty(span.attributes, "spillway.queue.wait")
       }
     }))
 
@@ -146,6 +149,72 @@ describe("spans", () => {
         assert.strictEqual(status.code, SpanStatusCode.UNSET)
         assert.notProperty(attributes, "error.type")
       }
+    }))
+
+  it("of the slower copy of a hedged call are no errors, no fallbacks, and what was billed still counts", () =>
+    withSdk((instance, telemetry) => {
+      const call = enter(telemetry)
+      const slow = attemptRecord({ outcome: "lost", facts: { inputTokens: 9 } })
+      const fast = attemptRecord({ target: "b", index: 1, reason: "hedge", facts: { inputTokens: 7 } })
+      const [first, second] = [begin(call), begin(call, { target: target("b"), index: 1, reason: "hedge" })]
+      second.end(fast)
+      first.end(slow)
+      call.end(record({ servedBy: "b", attempts: [slow, fast] }))
+      const [lost, won] = [instance.span("chat model-a"), instance.span("chat model-b")]
+      assert.strictEqual(lost.attributes["spillway.attempt.outcome"], "lost_race")
+      assert.strictEqual(lost.attributes["gen_ai.usage.input_tokens"], 9)
+      assert.notProperty(lost.attributes, "error.type")
+      assert.deepStrictEqual(lost.status, { code: SpanStatusCode.UNSET })
+      assert.strictEqual(won.attributes["spillway.attempt.reason"], "hedge")
+      const { attributes, events } = instance.span("spillway chat main")
+      assert.strictEqual(attributes["spillway.usage.input_tokens"], 16)
+      assert.strictEqual(attributes["spillway.selected.model"], "model-b")
+      assert.deepStrictEqual(events, [])
+    }))
+
+  it("name a fallback after the attempt that failed last, not the one that began last or lost", () => {
+    for (const [last, from, reason] of [
+      [{ outcome: "failed", errorType: "Network" }, "a", "Network"],
+      [{ outcome: "lost", errorType: undefined }, "b", "Overloaded"]
+    ] as const) {
+      withSdk((instance, telemetry) => {
+        const call = enter(telemetry)
+        begin(call).end(overloaded)
+        const first = begin(call, { index: 1, reason: "retry" })
+        const second = begin(call, { target: target("b"), index: 2, reason: "hedge" })
+        second.end({ ...overloaded, target: "b", index: 2, reason: "hedge" })
+        first.end(attemptRecord({ index: 1, reason: "retry", ...last }))
+        begin(call, { target: stranger("c"), index: 3, reason: "failover" }).end(attemptRecord({ index: 3 }))
+        call.end(record())
+        assert.deepStrictEqual(
+          instance.span("spillway chat main").events.map(({ name, attributes }) => [name, attributes]),
+          [["spillway.fallback", { from, to: "c", reason }]]
+        )
+      })
+    }
+  })
+
+  it("of a call that the cache answered are the call's alone", () =>
+    withSdk((instance, telemetry) => {
+      const request = RouteRequest.make({ cacheKey: "river" })
+      for (const source of ["cache", "stale", "coalesced", "model"] as const) {
+        enter(telemetry, { route: source, request }).end(record({ source, servedBy: undefined }))
+      }
+      assert.deepStrictEqual(
+        instance.spans().map(({ attributes, name }) => [name, attributes["spillway.cache.outcome"]]),
+        [
+          ["spillway chat cache", "hit"],
+          ["spillway chat stale", "stale"],
+          ["spillway chat coalesced", "coalesced"],
+          ["spillway chat model", "miss"]
+        ]
+      )
+    }))
+
+  it("of a call that waited for a target say for how long", () =>
+    withSdk((instance, telemetry) => {
+      tell(telemetry, [attemptRecord()], { waitedMs: 900, queuedMs: 250 })
+      assert.strictEqual(instance.span("spillway chat main").attributes["spillway.queue.wait"], 0.25)
     }))
 
   it("of a stream say so, and when its first content came", () =>
@@ -234,8 +303,8 @@ describe("spans", () => {
   it("are ended, every one, whatever the sequence of attempts and outcomes", () => {
     const attempt = fc.record({
       target: fc.constantFrom("a", "b"),
-      outcome: fc.constantFrom("won" as const, "failed" as const, "cancelled" as const),
-      reason: fc.constantFrom("primary" as const, "retry" as const, "failover" as const),
+      outcome: fc.constantFrom("won" as const, "failed" as const, "lost" as const, "cancelled" as const),
+      reason: fc.constantFrom("primary" as const, "retry" as const, "failover" as const, "hedge" as const),
       errorType: fc.option(fc.string(), { nil: undefined }),
       firstContentMs: fc.option(fc.nat(), { nil: undefined })
     })

@@ -26,7 +26,8 @@ export interface AttemptRecord<Id extends string = string> {
   readonly ms: Millis
   /** From the start of the attempt; streams only. */
   readonly firstContentMs: Millis | undefined
-  readonly outcome: "won" | "failed" | "cancelled"
+  /** `lost`: the other copy of a hedged call was faster. */
+  readonly outcome: "won" | "failed" | "lost" | "cancelled"
   /** `undefined` unless it failed. */
   readonly errorType: string | undefined
   readonly facts: AttemptFacts | undefined
@@ -47,11 +48,15 @@ export interface DecisionRecord<Id extends string = string> {
   readonly servedBy: Id | undefined
   /** Where the answer comes from; `model` too when there is none. `coalesced`: another call's run. */
   readonly source: "model" | "cache" | "stale" | "coalesced"
-  /** True when the answer came from a tier other than the first. */
+  /** True when the answer came from a tier other than the first, from a rung of the ladder, or from a stale entry. */
   readonly degraded: boolean
+  /** The rung of the ladder that asked: a call of its own, after the one that failed. */
+  readonly rung: string | undefined
   readonly totalMs: Millis
-  /** Spent waiting between attempts. */
+  /** Spent waiting: between attempts, and for a target. */
   readonly waitedMs: Millis
+  /** Of that, in the admission queue. */
+  readonly queuedMs: Millis
   readonly firstContentMs: Millis | undefined
   readonly attempts: ReadonlyArray<AttemptRecord<Id>>
 }
@@ -73,9 +78,9 @@ export interface CandidateView<Id extends string = string> {
 /** What `explain` answers: nothing was changed by asking. */
 export interface Decision<Id extends string = string> {
   readonly strategy: string
-  /** The tier that would serve; `undefined` when none can. */
+  /** The tier that would serve most calls like this, or that they would wait for; `undefined` when none can. */
   readonly tier: number | undefined
-  /** The best score in that tier: the pick of a deterministic strategy, the favourite of a random one. */
+  /** `undefined` when the call would wait. The best score in that tier: the pick of a deterministic strategy, the favourite of a random one. */
   readonly pick: Id | undefined
   readonly candidates: ReadonlyArray<CandidateView<Id>>
 }

@@ -20,11 +20,11 @@ export interface Constraints {
 
 /** What an application may say about a call. All of it is optional. */
 export interface Options {
-  /** Default `"P1"`. Stands in records and spans; gates and strategies of your own may read it. */
+  /** Who is served first while calls wait, and who is shed last. Default `"P1"`. */
   readonly priority?: Priority | undefined
   /** Bound on the whole call: waiting, every attempt, back-off, and for a stream its last part. > 0, default 5 minutes. */
   readonly deadline?: Duration.Input | undefined
-  /** For strategies and gates of your own; nothing built in reads it. */
+  /** Tenants take turns in the queue, and never share cached answers. */
   readonly tenant?: string | undefined
   /** Calls with the same key like the same target: for strategies of your own; none built in reads it. */
   readonly affinityKey?: string | undefined
@@ -61,6 +61,8 @@ export interface RouteRequest {
   readonly cacheKey: string | undefined
   readonly maxOutputTokens: number | undefined
   readonly tags: Readonly<Record<string, string>>
+  /** The rung of a ladder that asks; `undefined` for what an application asked itself. */
+  readonly rung: string | undefined
 }
 
 const TypeId = "~@spillway/core/RouteRequest"
@@ -108,7 +110,8 @@ export const make = (options: Options = {}): RouteRequest => {
     cacheKey: options.cacheKey,
     maxOutputTokens:
       options.maxOutputTokens === undefined ? undefined : integer(`${where}: maxOutputTokens`, options.maxOutputTokens),
-    tags: options.tags ?? noTags
+    tags: options.tags ?? noTags,
+    rung: undefined
   }
 }
 

@@ -14,7 +14,7 @@ export interface Attempt<out Id extends string = string, out C = unknown> {
   /** 0 for the first attempt of the call. */
   readonly index: number
   readonly reason: AttemptReason
-  /** The target stands in a tier other than the first. */
+  /** The target stands in a tier other than the first, or a rung of the ladder asks. */
   readonly degraded: boolean
   /** Tokens, response id, finish reason, limits: for records, spans, money and gates. Later values win. */
   report(facts: AttemptFacts): void

@@ -43,9 +43,15 @@ export const make = (options: Options = {}): Layer.Layer<Services> =>
     Admission.layer(options.admission),
     options.hedge === undefined ? Hedge.layerOff : Hedge.layer(options.hedge),
     Degradation.layer(options.degradation),
-    ResponseCache.layer(options.cache),
+    ResponseCache.layer({ ...kept(options.degradation?.ladder), ...options.cache }),
     Shedding.layerNone
   )
+
+/** What a rung of the ladder may still want is not thrown away before. */
+const kept = (ladder: Degradation.Options["ladder"]): ResponseCache.Options => {
+  const ages = (ladder ?? []).flatMap((rung) => (rung._tag === "StaleCache" ? [rung.maxAgeMs] : []))
+  return ages.length === 0 ? {} : { keepFor: Math.max(...ages) }
+}
 
 /**
  * Breaker, bulkhead, cooldown and rate limit per target; 3 attempts, full jitter, a retry budget of 20 % + 10/s; a queue for

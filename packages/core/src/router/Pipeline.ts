@@ -28,6 +28,8 @@ export interface RouterInfo {
   readonly route: string
   /** Milliseconds, monotonic. */
   readonly now: () => Millis
+  /** Is this part of the stream its terminal one? `undefined` when nobody said which one is. */
+  readonly isEnd: ((part: unknown) => boolean) | undefined
   /** Has this stream begun anew after a break (`BreakPolicy.restart`)? Asked after its end. */
   readonly restarted: () => boolean
   /** For the record of a stream, whose parts cannot say it: another source than this call's own attempts. */
@@ -92,15 +94,20 @@ export interface Pipeline<out P extends AnyPart = AnyPart> {
 /** What the parts need beyond the router's own scope. */
 export type Services<P> = P extends Part<string, string, unknown, infer R> ? Exclude<R, Scope.Scope> : never
 
-type OrEffect<A, R> = A | Effect.Effect<A, never, R>
-const toEffect = <A, R>(made: OrEffect<A, R>): Effect.Effect<A, never, R> =>
-  Effect.isEffect(made) ? made : Effect.succeed(made)
+/** From what is written down and not from where: inside `make({ call: [...] })` a part needs no more than elsewhere. */
+type NeedsOf<Made> = Made extends Effect.Effect<unknown, never, infer R> ? R : never
+
+const toEffect = <A, Made>(made: Made): Effect.Effect<A, never, NeedsOf<Made>> =>
+  (Effect.isEffect(made) ? made : Effect.succeed(made)) as Effect.Effect<A, never, NeedsOf<Made>>
 
 /** Middleware around calls. */
-export const request = <const Name extends string, R = never>(
+export const request = <
+  const Name extends string,
+  Made extends RequestMiddleware | Effect.Effect<RequestMiddleware, never, unknown>
+>(
   name: Name,
-  middleware: OrEffect<RequestMiddleware, R>
-): RequestPart<Name, R> => ({ kind: "request", name, make: toEffect(middleware) })
+  middleware: Made
+): RequestPart<Name, NeedsOf<Made>> => ({ kind: "request", name, make: toEffect<RequestMiddleware, Made>(middleware) })
 
 /** Gates of the router: they admit each call once, before any target is looked at, and learn what became of it. */
 export const routerGates = <const Name extends string, R = never>(
@@ -132,10 +139,17 @@ export const targetGate = <const Name extends string>(
   )
 
 /** Middleware around every attempt. */
-export const attempt = <const Name extends string, R = never>(
+export const attempt = <
+  const Name extends string,
+  Made extends AttemptMiddleware | Effect.Effect<AttemptMiddleware, never, unknown>
+>(
   name: Name,
-  middleware: OrEffect<AttemptMiddleware, R>
-): AttemptMiddlewarePart<Name, R> => ({ kind: "attempt", name, make: toEffect(middleware) })
+  middleware: Made
+): AttemptMiddlewarePart<Name, NeedsOf<Made>> => ({
+  kind: "attempt",
+  name,
+  make: toEffect<AttemptMiddleware, Made>(middleware)
+})
 
 /** Throws `InvalidOption` when two parts have one name. */
 export const make = <
@@ -150,9 +164,18 @@ export const make = <
 
 const checked = <P extends AnyPart>(call: ReadonlyArray<AnyPart>, attempt: ReadonlyArray<AnyPart>): Pipeline<P> => {
   const names = new Set<string>()
-  for (const { name } of [...call, ...attempt]) {
+  for (const part of [...call, ...attempt]) {
+    const { name } = part
     if (names.has(name)) throw new InvalidOption("Pipeline: name of a part", "unique in its pipeline", name)
     names.add(name)
+  }
+  for (const part of call) {
+    if (!isOfCall(part))
+      throw new InvalidOption("Pipeline: part of the call half", "a request or routerGate", part.name)
+  }
+  for (const part of attempt) {
+    if (isOfCall(part))
+      throw new InvalidOption("Pipeline: part of the attempt half", "a targetGate or attempt", part.name)
   }
   return { call, attempt } as unknown as Pipeline<P>
 }

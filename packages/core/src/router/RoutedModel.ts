@@ -248,7 +248,8 @@ const factsOf = (parts: ReadonlyArray<Part | StreamPart>): AttemptFacts => {
  * router's reason and the attempts under `metadata.spillway`; an error that no waiting mends (a wrong key) stays as it is.
  */
 export const toAiError = (error: RouteError, method: string): AiError.AiError => {
-  if (AiError.isAiError(error.last) && !error.last.isRetryable) return error.last
+  const refused = error.reason._tag === "Refused"
+  if (!refused && AiError.isAiError(error.last) && !error.last.isRetryable) return error.last
   const metadata = {
     spillway: {
       reason: error.reason._tag,
@@ -262,6 +263,8 @@ export const toAiError = (error: RouteError, method: string): AiError.AiError =>
 const reasonOf = (error: RouteError, metadata: AiError.InternalProviderError["metadata"]) => {
   const description = error.message
   const { reason, retryAfterMs } = error
+  // The application's own words, for whoever reads the error.
+  if (reason._tag === "Refused") return new AiError.UnknownError({ description, metadata })
   if (reason._tag === "NotIdempotent") return new AiError.UnknownError({ description, metadata })
   if (reason._tag === "NoCandidate" && reason.exclusions.every((exclusion) => constraints.has(exclusion.reason))) {
     return new AiError.InvalidRequestError({ description, metadata })

@@ -145,6 +145,11 @@ export const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C>
         state.control = "draining"
         state.whenIdle(() => resume(Effect.void))
       }),
-    restore: (id) => Effect.sync(() => stateOf(id).restore(core.now()))
+    restore: (id) =>
+      Effect.sync(() => {
+        const now = core.now()
+        stateOf(id).restore(now)
+        if (core.admission.size > 0) core.admission.released(now)
+      })
   }
 }

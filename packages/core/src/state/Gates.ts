@@ -62,10 +62,13 @@ export interface Options {
 export const make = (options: Options = {}): GatesOf => {
   // Made once, not per router: routers that are given the same layer share the account as they do in reality.
   const accounts = new Map(
-    Object.entries(options.accounts ?? {}).map(([name, limits]) => [
-      name,
-      MultiLimit.make({ ...reserved(options), ...limits, name: "account" })
-    ])
+    Object.entries(options.accounts ?? {}).map(([name, limits]) => {
+      const money = limits.usdPerDay ?? limits.usdPerMonth ?? limits.usdTotal
+      if (money !== undefined && limits.price === undefined) {
+        throw new InvalidOption(`Gates: accounts.${name}.price`, "given where money is limited", limits.price)
+      }
+      return [name, MultiLimit.make({ ...reserved(options), ...limits, name: "account" })] as const
+    })
   )
   const forTargets = (targets: ReadonlyArray<Target>) => {
     checkHeadroom(options, targets)
@@ -91,7 +94,7 @@ const gatesOf = (
   const adaptive =
     options.adaptive === undefined
       ? undefined
-      : AdaptiveBulkhead.make({ ...(options.adaptive === true ? {} : options.adaptive), max: maxInFlight })
+      : AdaptiveBulkhead.make(within(options.adaptive === true ? {} : options.adaptive, maxInFlight))
   const bulkhead = adaptive ?? Bulkhead.make({ maxInFlight })
   const breaker = options.breaker === false ? undefined : Breaker.make(options.breaker)
   const cost = { requests: 1, tokens: 0 }
@@ -102,6 +105,14 @@ const gatesOf = (
   const kept = headroom === 0 ? undefined : Headroom.make({ capacity: adaptive?.limit ?? maxInFlight, headroom })
   return [cooldown, ejection, limits, account, kept, bulkhead, breaker].filter((gate) => gate !== undefined)
 }
+
+/** What a target says itself is the most, also where the application would begin higher. */
+const within = (adaptive: Omit<AdaptiveBulkhead.Options, "max">, max: number): AdaptiveBulkhead.Options => ({
+  ...adaptive,
+  max,
+  ...(adaptive.initial === undefined ? {} : { initial: Math.min(adaptive.initial, max) }),
+  ...(adaptive.min === undefined ? {} : { min: Math.min(adaptive.min, max) })
+})
 
 /** Requests per minute alone need no more than one number. */
 const limitsOf = (options: Options, target: Target): Gate | undefined => {

@@ -514,6 +514,14 @@ describe("MultiLimit", () => {
       }
     })
 
+    it("hears the provider's own limit from the attempt admitted later, too", () => {
+      const gate = MultiLimit.make({ requestsPerMinute: { limit: 100, algorithm: "log" } })
+      const [early, late] = [admitted(gate, 0), admitted(gate, 1)]
+      gate.settle(late, success, 2, reporting({ resource: "requests", limit: 10 }))
+      gate.settle(early, success, 3, reporting({ resource: "requests", limit: 50 }))
+      assert.strictEqual(gate.snapshot(3)["requestsPerMinute.capacity"], 10)
+    })
+
     it("takes a limit per day for no limit per day of ours: headers do not say their period", () => {
       const gate = MultiLimit.make({ requestsPerMinute: 6000, requestsPerDay: 50_000 })
       tell(gate, 0, { resource: "requests", limit: 1000, remaining: 999, resetMs: 100 })

@@ -221,10 +221,11 @@ describe("SlidingWindow", () => {
   it("takes a broken snapshot for an empty one, and a permit from before a restore for nothing", () => {
     const gate = SlidingWindow.make({ limit: 2, window: minute, exact: true })
     const before = admitted(gate, 0)
-    gate.restore({ state: "free", log: "x:1 5 3:-2 7:NaN 0:1 999:1 50:1 " }, 0)
+    gate.restore({ state: "free", log: "x:1 5 3:-2 7:NaN 0:1 999:1 50:1 100:1 " }, 0)
     gate.settle(before, unused, 0)
-    assert.strictEqual(gate.snapshot(0)["left"], 1)
-    assert.strictEqual(gate.snapshot(0)["log"], "50:1")
+    // The last of them stands where the permit's own request stood before.
+    assert.strictEqual(gate.snapshot(0)["left"], 0)
+    assert.strictEqual(gate.snapshot(0)["log"], "50:1 100:1")
   })
 
   it("makes one rejection for all who ask until the time changes", () => {

@@ -209,7 +209,8 @@ describe("Handoff of streams", () => {
         const handoff = yield* Handoff.make()
         for (const [options, parts] of [
           [{ maxSize: 3 }, 4],
-          [{ maxSize: 8, sizeOf: (part: string) => part.length }, 3]
+          [{ maxSize: 8, sizeOf: (part: string) => part.length }, 3],
+          [{ maxSize: 8, sizeOf: () => Number.NaN }, 1]
         ] as const) {
           const given = source([1000, ...Array.from({ length: 10 }, () => "abc")])
           const answer = yield* during(answered(handoff, given.stream, options), 2000)
@@ -373,7 +374,7 @@ describe("Handoff of streams", () => {
         const handed = yield* Effect.provideService(handoff.stream(stream), Name, "you")
         if (handed._tag !== "Started") assert.fail("was handed off")
         const read = yield* during(Effect.provideService(Stream.runCollect(handed.stream), Name, "him"), 2000)
-        assert.deepStrictEqual(read, expected)
+        assert.deepStrictEqual(read, [...expected])
       }
     })
   )

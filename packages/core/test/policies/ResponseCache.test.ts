@@ -578,7 +578,9 @@ describe("a store behind the memory", () => {
       const broken: ResponseCache.StoreShape = {
         get: () => Effect.fail("gone"),
         set: () => Effect.die("gone"),
-        delete: () => Effect.fail("gone"),
+        delete: () => {
+          throw new Error("gone")
+        },
         deletePrefix: () => Effect.fail("gone")
       }
       const answers = yield* cache({}, broken)

@@ -145,7 +145,7 @@ describe("a permit that comes back", () => {
       const { hold, inFlight, problems, records, router } = yield* setup(["a", "b"], { ...one, ...patient })
       yield* hold(10, "a")
       yield* hold(10, "b")
-      const ends = [
+      const ends: ReadonlyArray<Effect.Effect<string, unknown>> = [
         Effect.succeed("at once"),
         Effect.fail(invalidRequest),
         Effect.die(new Error("bug")),
@@ -252,7 +252,7 @@ describe("a caller who waits for a target that is back at a known time", () => {
   )
 
   // `Router.restore` does not tell the queue yet.
-  it.effect.fails("is woken when an operator restores the target", () =>
+  it.effect("is woken when an operator restores the target", () =>
     Effect.gen(function* () {
       const { park, problems, router, send, served } = yield* setup(["a"])
       yield* park("a", 60)
@@ -674,6 +674,60 @@ describe("a back-off in the queue", () => {
     })
   )
 
+  it.effect("is over also when the target that failed said when to come back, and that time has come", () =>
+    Effect.gen(function* () {
+      const { hold, now, problems, router } = yield* setup(["a", "b"], { ...one, ...patient })
+      const asked: Array<string> = []
+      yield* hold(20_000, "b")
+      const fiber = yield* fork(
+        router.route({}, ({ target }) =>
+          Effect.suspend(() => {
+            asked.push(`${target.id} at ${Math.floor(now() / 100)}`)
+            return asked.length === 1 ? Effect.fail(rateLimited(5)) : Effect.succeed(target.id)
+          })
+        )
+      )
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(endOf(fiber), "a")
+      // Between 5 and 5.5 seconds.
+      assert.isTrue(asked[0] === "a at 0" && /^a at 5[0-5]$/.test(asked[1] ?? ""), asked.join(", "))
+      assert.deepStrictEqual(problems(), [])
+    })
+  )
+
+  it.effect("ends when another target, that was closed for a known time, is back", () =>
+    Effect.gen(function* () {
+      const { now, park, problems, router } = yield* setup(["a", "b"], { ...one, ...backoff(60_000) })
+      const asked: Array<string> = []
+      yield* park("b", 2)
+      const fiber = yield* fork(router.route({}, failing(asked, now)))
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(endOf(fiber), "b")
+      assert.deepStrictEqual(asked, ["a at 0", "b at 2000"])
+      assert.deepStrictEqual(problems(), [])
+    })
+  )
+
+  it.effect("needs no place: a full queue does not end it", () =>
+    Effect.gen(function* () {
+      const { hold, now, problems, router, send } = yield* setup(["a", "b"], {
+        ...one,
+        admission: { maxWait: "1 minute", maxQueued: 1 },
+        ...backoff(1000)
+      })
+      const asked: Array<string> = []
+      yield* hold(60_000, "b")
+      const other = yield* send("other", only("b"))
+      const fiber = yield* fork(router.route({}, failing(asked, now)))
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(endOf(fiber), "AttemptsExhausted")
+      assert.deepStrictEqual(asked, ["a at 0", "a at 1000", "a at 3000"])
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(endOf(other), "other")
+      assert.deepStrictEqual(problems(), [])
+    })
+  )
+
   it.effect("does not go past the deadline", () =>
     Effect.gen(function* () {
       const { hold, now, problems, router } = yield* setup(["a", "b"], { ...one, ...backoff(10_000) })
@@ -690,7 +744,7 @@ describe("a back-off in the queue", () => {
 
   it.effect("comes after a wait for a known time, which does not use up the patience for a permit", () =>
     Effect.gen(function* () {
-      const { hold, park, problems, router } = yield* setup(["a", "b"], { ...one, ...backoff(60_000) })
+      const { hold, park, problems, records, router } = yield* setup(["a", "b"], { ...one, ...backoff(60_000) })
       yield* park("a", 5)
       yield* park("b", 5)
       const fiber = yield* fork(
@@ -701,6 +755,8 @@ describe("a back-off in the queue", () => {
       const held = yield* hold(500, "b")
       yield* TestClock.adjust("10 seconds")
       assert.deepStrictEqual([endOf(held), endOf(fiber)], ["held", "b"])
+      const [record] = records.filter(({ attempts }) => attempts.length === 2)
+      assert.deepStrictEqual([record?.waitedMs, record?.queuedMs], [5500, 5500])
       assert.deepStrictEqual(problems(), [])
     })
   )

@@ -18,7 +18,7 @@ import * as ManualClock from "./support/ManualClock.ts"
 import * as Piped from "./support/Piped.ts"
 import { fork } from "./support/Piped.ts"
 import * as Provider from "./support/Provider.ts"
-import { fail, isContent, isEnd, type Part, parts, reasonOf, script, wait } from "./support/Provider.ts"
+import { fail, hang, isContent, isEnd, type Part, parts, reasonOf, script, wait } from "./support/Provider.ts"
 
 /** A model that counts how often it was asked, and says so after `ms`. */
 const model = (ms = 0) => {
@@ -141,7 +141,13 @@ describe("a call that names its answer", () => {
       for (const failure of [Effect.fail(invalidRequest), Effect.die("bug"), Effect.interrupt]) {
         yield* Effect.exit(made.router.route({ cacheKey: "river" }, () => failure))
       }
-      assert.deepStrictEqual(told(yield* made.router.answer({ cacheKey: "river" }, call)), ["a 1", "model", "a", false, 1])
+      assert.deepStrictEqual(told(yield* made.router.answer({ cacheKey: "river" }, call)), [
+        "a 1",
+        "model",
+        "a",
+        false,
+        1
+      ])
       assert.strictEqual(asked(), 1)
       assert.deepStrictEqual(yield* made.outcomes, [
         "InvalidRequest model a",
@@ -149,6 +155,25 @@ describe("a call that names its answer", () => {
         "cancelled model a",
         "ok model a"
       ])
+    })
+  )
+
+  it.effect("fails as the run does that it shares, and each in a record of its own", () =>
+    Effect.gen(function* () {
+      const made = yield* Piped.make({ retry: { maxAttempts: 1 } })
+      for (const error of [overloaded, invalidRequest]) {
+        const ask = Effect.exit(made.router.route({ cacheKey: "river" }, () => Effect.delay(Effect.fail(error), 10)))
+        const [first, second] = yield* inVirtualTime(Effect.all([ask, ask], { concurrency: "unbounded" }), 10)
+        assert.isTrue(Exit.isFailure(first))
+        assert.deepStrictEqual(second, first)
+      }
+      assert.deepStrictEqual((yield* made.outcomes).sort(), [
+        "AttemptsExhausted model ",
+        "AttemptsExhausted model a",
+        "InvalidRequest model ",
+        "InvalidRequest model a"
+      ])
+      assert.deepStrictEqual(made.problems(), [])
     })
   )
 
@@ -165,11 +190,13 @@ describe("a call that names its answer", () => {
       assert.strictEqual(yield* ask(made, undefined, "k"), "a 3 model")
       assert.strictEqual(yield* ask(other, "one", "k"), "a 4 model")
       assert.strictEqual(yield* ask(made, "one", "K"), "a 5 model")
+      const short = made.router.answer({ tenant: "one", cacheKey: "K", maxOutputTokens: 10 }, call)
+      assert.strictEqual((yield* short).value, "a 6")
       assert.strictEqual(yield* ask(twin, "one", "k"), "a 1 cache")
       assert.strictEqual(yield* ask(made, "two", "k"), "a 2 cache")
       // All of one tenant can be forgotten, and nobody else's.
       yield* made.cache.invalidatePrefix(yield* CacheKey.prefix("one"))
-      assert.strictEqual(yield* ask(made, "one", "k"), "a 6 model")
+      assert.strictEqual(yield* ask(made, "one", "k"), "a 7 model")
       assert.strictEqual(yield* ask(made, "two", "k"), "a 2 cache")
     })
   )
@@ -211,7 +238,10 @@ describe("a call that names its answer", () => {
       const exit = yield* inVirtualTime(Effect.exit(made.router.answer({ cacheKey: "river", deadline: 1000 }, call)))
       assert.strictEqual(deadlineOf(exit), 1000)
       const error = Exit.isFailure(exit) ? (Cause.squash(exit.cause) as RouteError.RouteError) : undefined
-      assert.deepStrictEqual(error?.attempts.map(({ target }) => target), ["a"])
+      assert.deepStrictEqual(
+        error?.attempts.map(({ target }) => target),
+        ["a"]
+      )
       assert.deepStrictEqual(yield* made.outcomes, ["DeadlineExceeded model a"])
       assert.deepStrictEqual(made.problems(), [])
     })
@@ -368,7 +398,10 @@ describe("a stream that names its answer", () => {
       const stream = made.router.stream({ cacheKey: "river" }, provider.open, options)
       const exit = yield* inVirtualTime(Effect.exit(Stream.runDrain(stream)), 100)
       assert.strictEqual(reasonOf(exit), "StreamBroken")
-      assert.strictEqual(typesOf(yield* inVirtualTime(Stream.runCollect(Stream.take(stream, 3)), 100)), "start text text")
+      assert.strictEqual(
+        typesOf(yield* inVirtualTime(Stream.runCollect(Stream.take(stream, 3)), 100)),
+        "start text text"
+      )
       assert.strictEqual((yield* made.cache.snapshot).entries, 0)
       assert.strictEqual(typesOf(yield* inVirtualTime(Stream.runCollect(stream), 100)), whole)
       assert.strictEqual(provider.opened.length, 3)
@@ -377,12 +410,25 @@ describe("a stream that names its answer", () => {
     })
   )
 
+  it.effect("is stored when its last reader has its last part, and does not wait for the provider to close", () =>
+    Effect.gen(function* () {
+      const made = yield* Piped.make()
+      const provider = Provider.make({ a: [script([parts("start", "text"), parts("finish"), hang])] })
+      const stream = made.router.stream({ cacheKey: "river" }, provider.open, options)
+      const first = yield* inVirtualTime(Stream.runCollect(Stream.takeUntil(stream, isEnd)), 100)
+      assert.strictEqual(typesOf(first), "start text finish")
+      assert.deepStrictEqual(yield* Stream.runCollect(stream), first)
+      assert.strictEqual(provider.opened.length, 1)
+      assert.deepStrictEqual(yield* made.outcomes, ["ok model a", "ok cache "])
+      assert.deepStrictEqual([...made.problems(), ...provider.problems()], [])
+    })
+  )
+
   it.effect("keeps each reader's own deadline", () =>
     Effect.gen(function* () {
       const made = yield* Piped.make()
       const provider = Provider.make({ a: [slowly] })
-      const ask = (deadline: number) =>
-        made.router.stream({ cacheKey: "river", deadline }, provider.open, options)
+      const ask = (deadline: number) => made.router.stream({ cacheKey: "river", deadline }, provider.open, options)
       const hurried: Array<Part> = []
       const patient = yield* fork(Stream.runCollect(ask(1000)))
       const other = yield* fork(Effect.exit(Provider.drain(ask(15), hurried)))
@@ -413,21 +459,22 @@ describe("a stream that names its answer", () => {
 describe("an interruption between any two operations of a call that is cached", () => {
   const yields = (n: number) => Effect.repeat(Effect.yieldNow, { times: n })
   const slow = script([parts("start"), parts("text"), parts("text"), parts("finish")])
-  const scenarios: Record<string, (made: Piped.Piped, provider: Provider.Provider) => Effect.Effect<unknown, unknown>> = {
-    "that asks the model": ({ router }) => router.route({ cacheKey: "k" }, () => Effect.as(yields(4), "ok")),
-    "that another one joins": ({ router }) =>
-      Effect.all(
-        [1, 2].map(() => router.route({ cacheKey: "k" }, () => Effect.as(yields(4), "ok"))),
-        { concurrency: "unbounded" }
-      ),
-    "that is a stream": ({ router }, { open }) =>
-      Stream.runDrain(router.stream({ cacheKey: "k" }, open, { isContent, isEnd })),
-    "that is a stream which another one joins": ({ router }, { open }) =>
-      Effect.all(
-        [1, 2].map(() => Stream.runDrain(router.stream({ cacheKey: "k" }, open, { isContent, isEnd }))),
-        { concurrency: "unbounded" }
-      )
-  }
+  const scenarios: Record<string, (made: Piped.Piped, provider: Provider.Provider) => Effect.Effect<unknown, unknown>> =
+    {
+      "that asks the model": ({ router }) => router.route({ cacheKey: "k" }, () => Effect.as(yields(4), "ok")),
+      "that another one joins": ({ router }) =>
+        Effect.all(
+          [1, 2].map(() => router.route({ cacheKey: "k" }, () => Effect.as(yields(4), "ok"))),
+          { concurrency: "unbounded" }
+        ),
+      "that is a stream": ({ router }, { open }) =>
+        Stream.runDrain(router.stream({ cacheKey: "k" }, open, { isContent, isEnd })),
+      "that is a stream which another one joins": ({ router }, { open }) =>
+        Effect.all(
+          [1, 2].map(() => Stream.runDrain(router.stream({ cacheKey: "k" }, open, { isContent, isEnd }))),
+          { concurrency: "unbounded" }
+        )
+    }
   for (const [name, scenario] of Object.entries(scenarios)) {
     it.effect(`loses nothing: one ${name}`, () =>
       Effect.gen(function* () {

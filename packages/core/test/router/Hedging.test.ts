@@ -39,7 +39,9 @@ const errorOf = <A, E>(fiber: Fiber.Fiber<Exit.Exit<A, E>>): unknown => {
 /** `target reason outcome errorType, from - to`, attempt by attempt. */
 const told = (record: DecisionRecord | undefined): Array<string> =>
   (record?.attempts ?? []).map(({ errorType, ms, outcome, reason, startedAt, target }) =>
-    [target, reason, outcome, ...(errorType === undefined ? [] : [errorType]), `${startedAt}-${startedAt + ms}`].join(" ")
+    [target, reason, outcome, ...(errorType === undefined ? [] : [errorType]), `${startedAt}-${startedAt + ms}`].join(
+      " "
+    )
   )
 
 /** By target: how long it takes and what it answers. */
@@ -69,7 +71,7 @@ describe("a second copy", () => {
       assert.deepStrictEqual(reasons, ["primary", "hedge"])
       yield* TestClock.adjust(150)
       assert.strictEqual(endOf(fiber), "b")
-      assert.deepStrictEqual(told(records[0]), ["a primary cancelled 0-250", "b hedge won 100-250"])
+      assert.deepStrictEqual(told(records[0]), ["a primary lost 0-250", "b hedge won 100-250"])
       assert.strictEqual(records[0]?.servedBy, "b")
       assert.strictEqual(records[0]?.outcome, "ok")
       assert.deepStrictEqual(problems(), [])
@@ -82,7 +84,7 @@ describe("a second copy", () => {
       const fiber = yield* fork(router.route({}, by({ a: answers("a", 120) })))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(endOf(fiber), "a")
-      assert.deepStrictEqual(told(records[0]), ["a primary won 0-120", "b hedge cancelled 100-120"])
+      assert.deepStrictEqual(told(records[0]), ["a primary won 0-120", "b hedge lost 100-120"])
       assert.deepStrictEqual(problems(), [])
     })
   )
@@ -115,7 +117,10 @@ describe("a second copy", () => {
       const both = yield* fork(router.route({}, by({ a: fails(overloaded, 200), b: fails(overloaded, 200) })))
       yield* TestClock.adjust("10 seconds")
       assert.deepStrictEqual([endOf(hangs), endOf(both)], ["DeadlineExceeded", "AttemptsExhausted"])
-      assert.deepStrictEqual(records.map(({ attempts }) => attempts.length), [2, 2])
+      assert.deepStrictEqual(
+        records.map(({ attempts }) => attempts.length),
+        [2, 2]
+      )
       assert.deepStrictEqual(problems(), [])
     })
   )
@@ -127,7 +132,9 @@ describe("a second copy", () => {
       yield* fork(parked.router.route({ needs: { allow: ({ id }) => id === "b" } }, () => Effect.fail(rateLimited(60))))
       const alone = yield* World.make(["a"], { hedge })
       const full = yield* World.make(["a", "b"], { hedge, specs: { b: { limits: { maxInFlight: 1 } } } })
-      yield* fork(full.router.route({ needs: { allow: ({ id }) => id === "b" }, idempotent: false }, () => Effect.never))
+      yield* fork(
+        full.router.route({ needs: { allow: ({ id }) => id === "b" }, idempotent: false }, () => Effect.never)
+      )
       const constrained = yield* World.make(["a", "b"], { hedge })
       for (const { core, router } of [parked, alone, full, constrained]) {
         const before = core.retry.budget.snapshot(core.now()).extras
@@ -177,7 +184,10 @@ describe("a second copy", () => {
         assert.strictEqual(endOf(fiber), "a")
       }
       const keys = core.hedging?.snapshot(core.now()).keys
-      assert.deepStrictEqual(keys?.map(({ key, samples }) => [key, samples]), [["m", 20]])
+      assert.deepStrictEqual(
+        keys?.map(({ key, samples }) => [key, samples]),
+        [["m", 20]]
+      )
       // Known to 5 %, rounded up to two digits.
       const delay = keys?.[0]?.delayMs ?? Number.NaN
       assert.isTrue(delay >= 950 && delay <= 1100, String(delay))
@@ -204,7 +214,10 @@ describe("a photo finish", () => {
         yield* TestClock.adjust("1 second")
         const [record] = records
         const won = record?.attempts.filter(({ outcome }) => outcome === "won") ?? []
-        assert.deepStrictEqual(won.map(({ target }) => target), [record?.servedBy])
+        assert.deepStrictEqual(
+          won.map(({ target }) => target),
+          [record?.servedBy]
+        )
         assert.strictEqual(endOf(fiber), record?.servedBy)
         assert.strictEqual(record?.attempts.length, 2)
         assert.deepStrictEqual(problems(), [])
@@ -220,7 +233,7 @@ describe("a photo finish", () => {
       yield* TestClock.adjust(300)
       assert.strictEqual(endOf(fiber), "a")
       yield* TestClock.adjust(50)
-      assert.deepStrictEqual(told(records[0]), ["a primary won 0-300", "b hedge cancelled 100-350"])
+      assert.deepStrictEqual(told(records[0]), ["a primary won 0-300", "b hedge lost 100-350"])
       assert.deepStrictEqual(problems(), [])
     })
   )
@@ -239,9 +252,13 @@ describe("a photo finish", () => {
         )
         yield* TestClock.adjust("1 second")
         assert.strictEqual(endOf(fiber), "undefined")
-        assert.deepStrictEqual(got.map(({ type }) => type), ["start", "text", "finish"])
+        assert.deepStrictEqual(
+          got.map(({ type }) => type),
+          ["start", "text", "finish"]
+        )
         assert.strictEqual(new Set(got.map(({ target }) => target)).size, 1)
         assert.strictEqual(world.records[0]?.servedBy, got[0]?.target)
+        assert.deepStrictEqual(world.records[0]?.attempts.map(({ outcome }) => outcome).sort(), ["lost", "won"])
         assert.deepStrictEqual([...world.problems(), ...provider.problems()], [])
       }
     })
@@ -249,28 +266,30 @@ describe("a photo finish", () => {
 })
 
 describe("the copy that lost", () => {
-  it.effect("is not waited for, keeps its permit until it has stopped, and stands in the record with what it cost", () =>
-    Effect.gen(function* () {
-      const { inFlight, problems, records, router } = yield* World.make(["a", "b"], { hedge })
-      const fiber = yield* fork(
-        router.route({}, (attempt) => {
-          if (attempt.target.id === "b") return answers("b", 50)
-          attempt.report({ inputTokens: 7 })
-          return slowToStop(3000)
-        })
-      )
-      yield* TestClock.adjust(150)
-      assert.strictEqual(endOf(fiber), "b")
-      assert.strictEqual(inFlight(), 1)
-      assert.deepStrictEqual(records, [])
-      yield* TestClock.adjust(2999)
-      assert.strictEqual(inFlight(), 1)
-      yield* TestClock.adjust(1)
-      assert.strictEqual(records[0]?.totalMs, 150)
-      assert.deepStrictEqual(told(records[0]), ["a primary cancelled 0-3150", "b hedge won 100-150"])
-      assert.strictEqual(records[0]?.attempts[0]?.facts?.inputTokens, 7)
-      assert.deepStrictEqual(problems(), [])
-    })
+  it.effect(
+    "is not waited for, keeps its permit until it has stopped, and stands in the record with what it cost",
+    () =>
+      Effect.gen(function* () {
+        const { inFlight, problems, records, router } = yield* World.make(["a", "b"], { hedge })
+        const fiber = yield* fork(
+          router.route({}, (attempt) => {
+            if (attempt.target.id === "b") return answers("b", 50)
+            attempt.report({ inputTokens: 7 })
+            return slowToStop(3000)
+          })
+        )
+        yield* TestClock.adjust(150)
+        assert.strictEqual(endOf(fiber), "b")
+        assert.strictEqual(inFlight(), 1)
+        assert.deepStrictEqual(records, [])
+        yield* TestClock.adjust(2999)
+        assert.strictEqual(inFlight(), 1)
+        yield* TestClock.adjust(1)
+        assert.strictEqual(records[0]?.totalMs, 150)
+        assert.deepStrictEqual(told(records[0]), ["a primary lost 0-3150", "b hedge won 100-150"])
+        assert.strictEqual(records[0]?.attempts[0]?.facts?.inputTokens, 7)
+        assert.deepStrictEqual(problems(), [])
+      })
   )
 
   it.effect("may fail on its way out: that is its target's failure, not the call's", () =>
@@ -293,6 +312,31 @@ describe("the copy that lost", () => {
     })
   )
 
+  it.effect("is blamed for nothing that happens while it stops", () =>
+    Effect.gen(function* () {
+      const { core, problems, records, router } = yield* World.make(["a", "b"], {
+        hedge,
+        timeouts: { attempt: 300, firstContent: 300 }
+      })
+      const lost = yield* fork(router.route({}, by({ a: slowToStop(3000), b: answers("b", 50) })))
+      const mistaken = yield* fork(router.route({}, by({ a: slowToStop(3000), b: fails(invalidRequest, 50) })))
+      const provider = Provider.make({
+        a: [script([hang], { closeMs: 3000 })],
+        b: [script([parts("text", "finish")])]
+      })
+      const stream = yield* fork(Provider.drain(router.stream({}, provider.open, { isContent, isEnd }), []))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual([endOf(lost), endOf(stream)], ["b", "undefined"])
+      assert.strictEqual(errorOf(mistaken), invalidRequest)
+      assert.isTrue(records.every(({ attempts }) => attempts[0]?.errorType === undefined))
+      assert.deepStrictEqual(
+        core.states.map(({ failed }) => failed),
+        [0, 0]
+      )
+      assert.deepStrictEqual([...problems(), ...provider.problems()], [])
+    })
+  )
+
   it.effect("of a stream is closed, and its slow finalizer holds up nobody", () =>
     Effect.gen(function* () {
       const world = yield* World.make(["a", "b"], { hedge })
@@ -304,10 +348,13 @@ describe("the copy that lost", () => {
       const fiber = yield* fork(Provider.drain(world.router.stream({}, provider.open, { isContent, isEnd }), got))
       yield* TestClock.adjust(120)
       assert.strictEqual(endOf(fiber), "undefined")
-      assert.deepStrictEqual(got.map(({ target, type }) => `${target} ${type}`), ["b start", "b text", "b finish"])
+      assert.deepStrictEqual(
+        got.map(({ target, type }) => `${target} ${type}`),
+        ["b start", "b text", "b finish"]
+      )
       assert.strictEqual(world.inFlight(), 1)
       yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual(told(world.records[0]), ["a primary cancelled 0-5100", "b hedge won 100-120"])
+      assert.deepStrictEqual(told(world.records[0]), ["a primary lost 0-5100", "b hedge won 100-120"])
       assert.deepStrictEqual([...world.problems(), ...provider.problems()], [])
     })
   )
@@ -382,7 +429,10 @@ describe("when a copy fails", () => {
         assert.strictEqual(inFlight(), 0)
       }
       assert.isTrue(records.every(({ attempts, outcome }) => outcome === "error" && attempts.length === 2))
-      assert.deepStrictEqual(core.states.map(({ failed }) => failed), [0, 0, 0])
+      assert.deepStrictEqual(
+        core.states.map(({ failed }) => failed),
+        [0, 0, 0]
+      )
       assert.deepStrictEqual(problems(), [])
     })
   )
@@ -413,8 +463,27 @@ describe("when a copy fails", () => {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual([endOf(fiber), endOf(atOnce)], ["a", "b"])
       assert.deepStrictEqual(records.map(told), [
-        ["a primary cancelled 0-100", "b hedge won 100-100"],
+        ["a primary lost 0-100", "b hedge won 100-100"],
         ["a primary won 0-200", "b hedge failed Overloaded 100-100"]
+      ])
+      assert.deepStrictEqual(problems(), [])
+    })
+  )
+
+  it.effect("after which nothing may follow, that target is not asked again when the other one fails too", () =>
+    Effect.gen(function* () {
+      const { problems, records, router } = yield* World.make(["a", "b", "c"], {
+        hedge,
+        timeouts: { attempt: 200 },
+        retry: { reasons: { TimeoutAttempt: { sameTarget: false, otherTarget: false } } }
+      })
+      const fiber = yield* fork(router.route({}, by({ b: fails(overloaded, 150), c: answers("c", 10) })))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(endOf(fiber), "c")
+      assert.deepStrictEqual(told(records[0]), [
+        "a primary failed TimeoutAttempt 0-200",
+        "b hedge failed Overloaded 100-250",
+        "c failover won 250-260"
       ])
       assert.deepStrictEqual(problems(), [])
     })
@@ -458,7 +527,10 @@ describe("while two copies run", () => {
         "a primary failed DeadlineExceeded 0-150",
         "b hedge failed DeadlineExceeded 100-150"
       ])
-      assert.deepStrictEqual(core.states.map(({ failed }) => failed), [2, 0, 0])
+      assert.deepStrictEqual(
+        core.states.map(({ failed }) => failed),
+        [2, 0, 0]
+      )
       assert.deepStrictEqual(problems(), [])
     })
   )
@@ -475,11 +547,7 @@ describe("while two copies run", () => {
       assert.strictEqual(endOf(neither), "c")
       assert.deepStrictEqual(records.map(told), [
         ["a primary failed TimeoutAttempt 0-200", "b hedge won 100-250"],
-        [
-          "a primary failed TimeoutAttempt 0-200",
-          "b hedge failed TimeoutAttempt 100-300",
-          "c failover won 300-350"
-        ],
+        ["a primary failed TimeoutAttempt 0-200", "b hedge failed TimeoutAttempt 100-300", "c failover won 300-350"],
         ["a primary failed TimeoutAttempt 0-700", "b hedge won 100-250"]
       ])
       assert.deepStrictEqual(problems(), [])
@@ -556,10 +624,11 @@ describe("a stream is hedged", () => {
 
   it.effect("and its winner may break while the other one is still being stopped: the break policy decides", () =>
     Effect.gen(function* () {
-      for (const [onBreak, ends, shown] of [
+      const cases: ReadonlyArray<readonly [BreakPolicy.BreakPolicy<Part>, string, Array<string>]> = [
         [restart, "undefined", ["b text", "b restart", "c text", "c finish"]],
         [BreakPolicy.fail, "StreamBroken", ["b text"]]
-      ] as const) {
+      ]
+      for (const [onBreak, ends, shown] of cases) {
         const world = yield* World.make(["a", "b", "c"], { hedge })
         const provider = Provider.make({
           a: [script([hang], { closeMs: 3000 })],
@@ -572,7 +641,10 @@ describe("a stream is hedged", () => {
         )
         yield* TestClock.adjust(600)
         assert.strictEqual(endOf(fiber), ends)
-        assert.deepStrictEqual(got.map(({ target, type }) => `${target} ${type}`), shown)
+        assert.deepStrictEqual(
+          got.map(({ target, type }) => `${target} ${type}`),
+          shown
+        )
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual([...world.problems(), ...provider.problems()], [])
       }
@@ -650,9 +722,12 @@ describe("copies are capped", () => {
         retry: { maxAttempts: 2 }
       })
       const onB = { needs: { allow: ({ id }: { readonly id: string }) => id === "b" } }
-      const parking = yield* Effect.forkChild(router.route(onB, () => Effect.fail(rateLimited(1))), {
-        startImmediately: true
-      })
+      const parking = yield* Effect.forkChild(
+        router.route(onB, () => Effect.fail(rateLimited(1))),
+        {
+          startImmediately: true
+        }
+      )
       yield* Fiber.interrupt(parking)
       const asked: Array<string> = []
       const hedged = yield* fork(

@@ -4,11 +4,11 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { BreakPolicy } from "@spillway/core"
-import { Clock, Effect, Fiber, Scheduler, Stream } from "effect"
-import { invalidRequest, overloaded } from "./fixture.ts"
+import { Clock, Duration, Effect, Fiber, Scheduler, Stream } from "effect"
+import { invalidRequest, overloaded, rateLimited } from "./fixture.ts"
 import * as ManualClock from "./support/ManualClock.ts"
 import * as Provider from "./support/Provider.ts"
-import { fail, hang, isContent, isEnd, type Part, parts, script } from "./support/Provider.ts"
+import { fail, hang, isContent, isEnd, type Part, parts, script, wait } from "./support/Provider.ts"
 import * as World from "./support/World.ts"
 
 type Ids = "a" | "b"
@@ -159,6 +159,233 @@ describe("a clock that runs out between any two operations loses nothing", () =>
         { timeout: 120_000 }
       )
     }
+  }
+})
+
+type Three = "a" | "b" | "c"
+/** A scenario of several attempts at once: what the world is like, and what is done in it while time goes on. */
+interface Crowd {
+  readonly options: World.WorldOptions<Three>
+  readonly run: (
+    world: World.World<Three>,
+    provider: Array<Provider.Provider>,
+    deadline: number
+  ) => Effect.Effect<unknown, unknown>
+}
+const base = {
+  gates: { breaker: false },
+  retry: { budget: { minPerSecond: 1_000_000 }, transient: { base: 10, cap: 10 }, throttled: { base: 10, cap: 10 } }
+} as const
+const hedged = { ...base, hedge: { after: 20, minPerSecond: 1_000_000 } } as const
+const crowded = { ...base, limits: { maxInFlight: 1 }, admission: { maxWait: 60 } } as const
+const tiered = { ...crowded, tiers: [["a"], ["b", "c"]] } as const
+
+/** What a target does, by name; the others answer after a while. */
+const calls = (
+  options: World.WorldOptions<Three>,
+  plan: Partial<Record<Three, Effect.Effect<string, unknown>>>,
+  n = 1
+): Crowd => ({
+  options,
+  run: ({ router }, _provider, deadline) =>
+    Effect.forEach(
+      Array.from({ length: n }),
+      () => router.route({ deadline }, ({ target }) => plan[target.id] ?? Effect.as(Effect.sleep(10), target.id)),
+      { concurrency: "unbounded", discard: true }
+    )
+})
+/** Some other call has the permit, and keeps it whatever happens to this one. */
+const behind = (ids: ReadonlyArray<Three>, ms: number, crowd: Crowd): Crowd => ({
+  options: crowd.options,
+  run: (world, provider, deadline) =>
+    Effect.andThen(
+      Effect.forEach(ids, (held) =>
+        Effect.forkDetach(
+          world.router.route({ needs: { allow: ({ id }) => id === held } }, () => Effect.sleep(Duration.millis(ms))),
+          { startImmediately: true }
+        )
+      ),
+      crowd.run(world, provider, deadline)
+    )
+})
+const streams = (
+  options: World.WorldOptions<Three>,
+  plans: Readonly<Record<Three, ReadonlyArray<Provider.Script>>>,
+  onBreak: BreakPolicy.BreakPolicy<Part> = BreakPolicy.fail,
+  read: (stream: Stream.Stream<Part, unknown>) => Effect.Effect<unknown, unknown> = Stream.runDrain,
+  n = 1
+): Crowd => ({
+  options,
+  run: ({ router }, provider, deadline) =>
+    Effect.suspend(() => {
+      const scripted = Provider.make(plans)
+      provider.push(scripted)
+      return Effect.forEach(
+        Array.from({ length: n }),
+        () => read(router.stream({ deadline }, scripted.open, { isContent, isEnd, onBreak })),
+        { concurrency: "unbounded", discard: true }
+      )
+    })
+})
+const sleepy = (ms: number) => Effect.onInterrupt(Effect.never, () => Effect.sleep(Duration.millis(ms)))
+const later = (ms: number, text = "ok") => Effect.as(Effect.sleep(Duration.millis(ms)), text)
+const late20 = script([parts("start"), wait(40), ...slowly.slice(1)], { closeMs: 15 })
+const at20 = script([parts("start"), wait(20), parts("text"), wait(10), parts("finish")])
+const breaks = script([parts("text"), wait(10), fail(overloaded)])
+
+const crowds: Record<string, Crowd> = {
+  "two copies, the second one faster": calls(hedged, { a: Effect.never, b: later(10) }),
+  "a photo finish": calls(hedged, { a: later(40), b: later(20) }),
+  "a photo finish of copies that do not listen": calls(hedged, {
+    a: Effect.uninterruptible(later(40)),
+    b: Effect.uninterruptible(later(20))
+  }),
+  "a loser that is slow to stop": calls(hedged, { a: sleepy(30), b: later(10) }),
+  "two copies that are slow to stop": calls(hedged, { a: sleepy(30), b: sleepy(15) }),
+  "a copy that fails": calls(hedged, { a: later(50), b: Effect.andThen(Effect.sleep(10), Effect.fail(overloaded)) }),
+  "two copies that fail": calls(hedged, {
+    a: Effect.andThen(Effect.sleep(40), Effect.fail(overloaded)),
+    b: Effect.andThen(Effect.sleep(20), Effect.fail(overloaded))
+  }),
+  "a mistake that one of two copies finds": calls(hedged, {
+    a: sleepy(20),
+    b: Effect.andThen(Effect.sleep(10), Effect.fail(invalidRequest))
+  }),
+  "a hedged stream": streams(hedged, { a: [late20], b: [at20], c: [whole] }),
+  "a photo finish of streams": streams(hedged, {
+    a: [script([parts("start"), wait(40), parts("text", "finish")])],
+    b: [script([parts("start"), wait(20), parts("text", "finish")])],
+    c: [whole]
+  }),
+  "a restart beside a loser that is slow to close": streams(
+    hedged,
+    { a: [script([hang], { closeMs: 60 })], b: [breaks], c: [whole] },
+    restart
+  ),
+  "a buffered stream in two copies": streams(
+    hedged,
+    { a: [script([wait(30), parts("text"), wait(30), fail(overloaded)])], b: [at20], c: [whole] },
+    BreakPolicy.buffered
+  ),
+  "a consumer that leaves two copies": streams(
+    hedged,
+    { a: [late20], b: [at20], c: [whole] },
+    BreakPolicy.fail,
+    (stream) => Stream.runDrain(Stream.take(stream, 1))
+  ),
+  "four callers for three places": calls(crowded, {}, 4),
+  "a caller who waits": behind(["a", "b", "c"], 40, calls(crowded, {})),
+  "callers who wait in vain": behind(["a", "b", "c"], 400, calls(crowded, {}, 2)),
+  "callers of whom some find no place": behind(
+    ["a", "b", "c"],
+    40,
+    calls({ ...crowded, admission: { maxWait: 60, maxQueued: 1 } }, {}, 3)
+  ),
+  "a back-off in the queue": behind(["b", "c"], 35, calls(crowded, { a: Effect.fail(overloaded) }, 2)),
+  "callers who wait for a target that asked for time": calls(
+    { ...crowded, specs: {} },
+    { a: Effect.fail(rateLimited(0.03)), b: Effect.fail(rateLimited(0.05)), c: later(20) },
+    3
+  ),
+  "streams that wait for a place": streams(
+    crowded,
+    { a: [at20], b: [at20], c: [at20] },
+    BreakPolicy.fail,
+    Stream.runDrain,
+    4
+  ),
+  "copies in a crowd": calls(
+    { ...hedged, limits: { maxInFlight: 1 }, admission: { maxWait: 60 } },
+    { a: sleepy(10) },
+    4
+  ),
+  "a busy tier that is left": behind(["a"], 200, calls(tiered, {}, 4)),
+  "an unavailable tier": calls(tiered, { a: Effect.andThen(Effect.sleep(5), Effect.fail(rateLimited(10))) }, 4),
+  "a tier that has no place to wait in": calls({ ...tiered, admission: { maxQueued: 0 } }, {}, 4),
+  "streams that leave a tier": behind(
+    ["a"],
+    200,
+    streams(tiered, { a: [at20], b: [breaks], c: [at20] }, restart, Stream.runDrain, 2)
+  )
+}
+
+/** Sees to it that time goes on until nobody is at anything any more; what is left then never ends. */
+const settled = Effect.fnUntraced(function* (
+  world: World.World<Three>,
+  time: ManualClock.ManualClock,
+  fiber: Fiber.Fiber<unknown, unknown>
+) {
+  for (let i = 0; i < 600; i++) {
+    yield* Effect.yieldNow
+    if (i % 4 === 3) time.advance(20)
+    const rests = world.inFlight() === 0 && world.core.admission.size === 0 && world.core.deadlines.size() === 0
+    if (fiber.pollUnsafe() !== undefined && rests) break
+  }
+  for (let i = 0; i < 4; i++) yield* Effect.yieldNow
+})
+
+const sweep = Effect.fnUntraced(function* (
+  crowd: Crowd,
+  options: World.WorldOptions<Three>,
+  deadline: number,
+  meddle: (time: ManualClock.ManualClock, fiber: Fiber.Fiber<unknown, unknown>) => void
+) {
+  for (const ops of [3, 4, 6, 10, 24]) {
+    for (let k = 0, over = false; k <= 60 && !over; k++) {
+      const time = ManualClock.make()
+      const world = yield* World.make<Three>(["a", "b", "c"], { ...crowd.options, ...options }).pipe(
+        Effect.provideService(Clock.Clock, time)
+      )
+      const providers: Array<Provider.Provider> = []
+      const fiber = yield* Effect.forkChild(late(crowd.run(world, providers, deadline)), {
+        startImmediately: true
+      }).pipe(Effect.provideService(Scheduler.MaxOpsBeforeYield, ops), Effect.provideService(Clock.Clock, time))
+      for (let i = 0; i < k; i++) {
+        yield* Effect.yieldNow
+        if (i % 2 === 1) time.advance(5)
+      }
+      over = fiber.pollUnsafe() !== undefined
+      meddle(time, fiber)
+      yield* settled(world, time, fiber)
+      const found = [...world.problems(), ...providers.flatMap((provider) => provider.problems())]
+      if (fiber.pollUnsafe() === undefined) found.push("never ended")
+      yield* Fiber.interrupt(fiber)
+      if (found.length > 0) return found.map((problem) => `${ops} operations, ${k} yields: ${problem}`)
+    }
+  }
+  return []
+})
+
+describe("with copies, a queue and tiers", () => {
+  for (const [name, crowd] of Object.entries(crowds)) {
+    it.effect(
+      `an interruption between any two operations loses nothing of ${name}`,
+      () =>
+        Effect.gen(function* () {
+          const problems = yield* sweep(crowd, {}, 100_000, (_time, fiber) => fiber.interruptUnsafe())
+          assert.deepStrictEqual(problems, [])
+        }),
+      { timeout: 120_000 }
+    )
+    it.effect(
+      `the deadline between any two operations loses nothing of ${name}`,
+      () =>
+        Effect.gen(function* () {
+          const problems = yield* sweep(crowd, {}, 1000, (time) => time.advance(1000))
+          assert.deepStrictEqual(problems, [])
+        }),
+      { timeout: 120_000 }
+    )
+    it.effect(
+      `the attempt's clock between any two operations loses nothing of ${name}`,
+      () =>
+        Effect.gen(function* () {
+          const timeouts = { attempt: 300, firstContent: 300, idle: 300 }
+          const problems = yield* sweep(crowd, { timeouts }, 10_000, (time) => time.advance(300))
+          assert.deepStrictEqual(problems, [])
+        }),
+      { timeout: 120_000 }
+    )
   }
 })
 

@@ -75,7 +75,9 @@ describe("a busy tier", () => {
       yield* TestClock.adjust(1)
       assert.strictEqual(endOf(spills), "b")
       assert.deepStrictEqual(
-        records.slice(1).map(({ degraded, servedBy, waitedMs }) => [servedBy, degraded, waitedMs]),
+        records
+          .filter(({ waitedMs }) => waitedMs > 0)
+          .map(({ degraded, servedBy, waitedMs }) => [servedBy, degraded, waitedMs]),
         [
           ["a", false, 600],
           ["b", true, 1000]
@@ -103,6 +105,31 @@ describe("a busy tier", () => {
       yield* TestClock.adjust(500)
       assert.strictEqual(endOf(third), "b")
       yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(problems(), [])
+    })
+  )
+
+  it.effect("is left at once when there is no place to wait for it", () =>
+    Effect.gen(function* () {
+      const { hold, problems, send } = yield* setup(["a", "b"], {
+        ...one,
+        ...two,
+        admission: { maxQueued: 1, maxWait: "1 minute" }
+      })
+      yield* hold("a", 1000)
+      const evicted = yield* send({ priority: "P3" })
+      const urgent = yield* send({ priority: "P0" })
+      assert.strictEqual(endOf(evicted), "b")
+      const refused = yield* send({ priority: "P3" })
+      assert.strictEqual(endOf(refused), "b")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(endOf(urgent), "a")
+      yield* hold("a", 1000)
+      yield* hold("b", 1000)
+      const waiting = yield* send()
+      assert.strictEqual(endOf(yield* send()), "Overloaded")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(endOf(waiting), "a")
       assert.deepStrictEqual(problems(), [])
     })
   )
@@ -198,7 +225,9 @@ describe("an unavailable tier", () => {
         assert.strictEqual(endOf(yield* send()), "b")
         yield* TestClock.adjust(99)
       }
-      assert.deepStrictEqual(routerEvents, [{ _tag: "Degraded", gate: "degradation", tier: 0, until: 10_000 }])
+      assert.deepStrictEqual<ReadonlyArray<object>>(routerEvents, [
+        { _tag: "Degraded", gate: "degradation", tier: 0, until: 10_000 }
+      ])
       assert.isTrue(records.slice(1).every(({ degraded, waitedMs }) => degraded && waitedMs === 0))
       assert.deepStrictEqual(problems(), [])
     })
@@ -394,14 +423,18 @@ describe("a target that comes back step by step", () => {
     }).pipe(Random.withSeed("others first"))
   )
 
-  it.effect("in the first tier is not left for the next one", () =>
+  it.effect("in the first tier lets the next one have the rest, and is not left for it", () =>
     Effect.gen(function* () {
       const world = yield* setup(["a", "b"], { ...ramping, ...two })
       yield* recover(world, ["a"])
+      let home = 0
+      for (let i = 0; i < 400; i++) if (endOf(yield* world.send()) === "a") home++
+      assert.isAtMost(Math.abs(home - 40), 5 * Math.sqrt(400 * 0.1 * 0.9), String(home))
+      yield* world.router.isolate("b")
       for (let i = 0; i < 100; i++) assert.strictEqual(endOf(yield* world.send()), "a")
       assert.deepStrictEqual(world.routerEvents, [])
       assert.deepStrictEqual(world.problems(), [])
-    })
+    }).pipe(Random.withSeed("tiers ramp"))
   )
 })
 

@@ -4,13 +4,15 @@
  */
 import type { GateEvent } from "@spillway/core/Gate"
 
-export type State = "closed" | "open" | "half_open"
-export const states: ReadonlyArray<State> = ["closed", "open", "half_open"]
+/** `isolated`: closed off by hand. */
+export type State = "closed" | "open" | "half_open" | "isolated"
+export const states: ReadonlyArray<State> = ["closed", "open", "half_open", "isolated"]
 
 const byEvent: ReadonlyMap<string, State> = new Map([
   ["BreakerOpened", "open"],
   ["BreakerHalfOpened", "half_open"],
-  ["BreakerClosed", "closed"]
+  ["BreakerClosed", "closed"],
+  ["BreakerIsolated", "isolated"]
 ])
 
 export interface Breakers {
@@ -18,16 +20,20 @@ export interface Breakers {
   readonly moved: (target: string, event: GateEvent) => State | undefined
   /** `closed` until something else is heard. */
   readonly state: (target: string) => State
+  /** Open or isolated: nothing passes. */
+  readonly isOpen: (target: string) => boolean
 }
 
 export const make = (): Breakers => {
   const known = new Map<string, State>()
+  const state = (target: string): State => known.get(target) ?? "closed"
   return {
     moved: (target, event) => {
       const state = byEvent.get(event._tag)
       if (state !== undefined) known.set(target, state)
       return state
     },
-    state: (target) => known.get(target) ?? "closed"
+    state,
+    isOpen: (target) => state(target) === "open" || state(target) === "isolated"
   }
 }

@@ -15,7 +15,7 @@ export interface Meters {
   /** Starts every counter of a route at 0: a counter born at 1 has no increase, so an alert would miss it. */
   readonly zero: (route: string) => void
   readonly callStarted: (route: string) => void
-  readonly callEnded: (record: DecisionRecord) => void
+  readonly callEnded: (record: DecisionRecord, cache: Names.CacheOutcome) => void
   readonly attemptEnded: (target: Target, record: AttemptRecord) => void
   readonly fellBack: (route: string, from: Target, to: Target, reason: string | undefined) => void
   readonly breakerMoved: (target: string, to: Breakers.State) => void
@@ -23,7 +23,9 @@ export interface Meters {
 }
 
 const outcomes = ["ok", "error", "cancelled"] as const
-const attemptOutcome = { won: "ok", failed: "error", cancelled: "cancelled" } as const
+const attemptOutcome = { won: "ok", failed: "error", lost: "lost_race", cancelled: "cancelled" } as const
+const attemptReasons = ["primary", "retry", "failover", "hedge"] as const
+const cacheResults = ["hit", "miss", "stale", "coalesced"] as const
 
 export const make = (
   meter: Meter,
@@ -49,6 +51,13 @@ export const make = (
     description: "Attempts a call needed",
     advice: { explicitBucketBoundaries: Names.buckets.attempts }
   })
+  const queueWait = seconds(
+    meter,
+    Names.metric.queueWaitDuration,
+    Names.buckets.callSeconds,
+    "In the admission queue, of calls that had to wait there"
+  )
+  const cacheRequests = counter(meter, Names.metric.cacheRequests, "{request}", "Calls that named their answer")
   const attempts = counter(meter, Names.metric.attempts, "{attempt}", "Attempts by target")
   const fallbacks = counter(meter, Names.metric.fallbacks, "{fallback}", "Attempts on another target after a failure")
   const transitions = counter(meter, Names.metric.breakerTransitions, "{transition}", "Changes of a breaker's state")
@@ -81,13 +90,15 @@ export const make = (
       for (const id of labels.routes.get(name) ?? []) {
         const target = labels.targets.get(id)
         if (target === undefined) continue
-        for (const outcome of outcomes) attempts.add(0, { target: id, outcome })
+        for (const outcome of Object.values(attemptOutcome)) {
+          for (const reason of attemptReasons) attempts.add(0, { target: id, outcome, reason })
+        }
         for (const to of Breakers.states) transitions.add(0, { target: id, to })
         tokens.zero(ofTarget(target))
       }
     },
     callStarted: (name) => active.add(1, { route: labels.route(name) }),
-    callEnded: (record) => {
+    callEnded: (record, cache) => {
       const route = labels.route(record.route)
       const { outcome, degraded, firstContentMs } = record
       active.add(-1, { route })
@@ -95,12 +106,14 @@ export const make = (
       callDuration.record(record.totalMs / 1000, { route, outcome })
       if (firstContentMs !== undefined) callFirst.record(firstContentMs / 1000, { route })
       callAttempts.record(record.attempts.length, { route })
+      if (record.queuedMs > 0) queueWait.record(record.queuedMs / 1000, { queue: route })
+      if (cache !== "bypass") cacheRequests.add(1, { result: cache })
     },
     attemptEnded: (target, record) => {
-      attempts.add(1, { target: labels.target(target), outcome: attemptOutcome[record.outcome] })
+      const { outcome, reason } = record
+      attempts.add(1, { target: labels.target(target), outcome: attemptOutcome[outcome], reason })
       const plain = ofTarget(target)
-      const full =
-        record.outcome === "failed" ? { ...plain, [attribute.errorType]: labels.word(record.errorType) } : plain
+      const full = outcome === "failed" ? { ...plain, [attribute.errorType]: labels.word(record.errorType) } : plain
       duration.record(record.ms / 1000, full)
       if (record.firstContentMs !== undefined) firstChunk.record(record.firstContentMs / 1000, plain)
       if (record.facts !== undefined) tokens.record(record.facts, plain, full)
@@ -116,6 +129,7 @@ export const make = (
     dropped: (signal) => dropped.add(1, { signal, reason: "error" })
   }
   for (const signal of ["traces", "metrics"] as const) dropped.add(0, { signal, reason: "error" })
+  for (const result of cacheResults) cacheRequests.add(0, { result })
   for (const route of labels.routes.keys()) meters.zero(route)
   return meters
 }
@@ -138,11 +152,11 @@ const observeBreakers = (meter: Meter, labels: Labels, breakers: Breakers.Breake
     })
   meter
     .createObservableGauge(Names.metric.routeTargetOpen, {
-      description: "1 while a route's target has an open breaker"
+      description: "1 while a route's target has an open or isolated breaker"
     })
     .addCallback((result) => {
       for (const [route, targets] of labels.routes) {
-        for (const target of targets) result.observe(breakers.state(target) === "open" ? 1 : 0, { route, target })
+        for (const target of targets) result.observe(breakers.isOpen(target) ? 1 : 0, { route, target })
       }
     })
 }

@@ -3,6 +3,8 @@
  * one of them failing does not cost the other.
  */
 import { context, type Tracer as OtelTracer, TraceFlags } from "@opentelemetry/api"
+import type { DecisionRecord } from "@spillway/core/Decision"
+import type { RouteRequest } from "@spillway/core/RouteRequest"
 import type { Target } from "@spillway/core/Target"
 import type { AttemptInfo, AttemptObserver, CallInfo, CallObserver } from "@spillway/core/Telemetry"
 import * as Context from "effect/Context"
@@ -32,23 +34,24 @@ export const call = (
   if (meters !== undefined) guard.run("metrics", () => meters.callStarted(info.route))
 
   const tried: Array<Target> = []
-  let lastError: string | undefined
+  let failed: { readonly target: Target; readonly errorType: string | undefined } | undefined
   let hasContent = false
 
   const event = (name: string, attributes?: Record<string, string>) => {
     if (started !== undefined) guard.run("traces", () => Spans.event(started.span, name, attributes))
   }
 
-  const fellBack = (from: Target, to: Target) => {
-    event(Names.event.fallback, { from: from.id, to: to.id, reason: vocabulary.labels.word(lastError) })
-    if (meters !== undefined) guard.run("metrics", () => meters.fellBack(info.route, from, to, lastError))
+  const fellBack = (from: Target, to: Target, reason: string | undefined) => {
+    event(Names.event.fallback, { from: from.id, to: to.id, reason: vocabulary.labels.word(reason) })
+    if (meters !== undefined) guard.run("metrics", () => meters.fellBack(info.route, from, to, reason))
   }
 
   const attempt = (attemptInfo: AttemptInfo): AttemptObserver => {
     const { target } = attemptInfo
-    const previous = tried.at(-1)
-    // A retry may land on another target too, once the first one is no longer eligible.
-    if (previous !== undefined && previous.id !== target.id) fellBack(previous, target)
+    // A retry may land on another target too, once the first one is no longer eligible; a hedge replaces nobody.
+    if (failed !== undefined && failed.target.id !== target.id && attemptInfo.reason !== "hedge") {
+      fellBack(failed.target, target, failed.errorType)
+    }
     tried.push(target)
     const own =
       tracer &&
@@ -62,7 +65,7 @@ export const call = (
         event(Names.event.firstChunk, { target: target.id })
       },
       end: (record) => {
-        lastError = record.errorType
+        if (record.outcome === "failed") failed = { target, errorType: record.errorType }
         if (own !== undefined) guard.run("traces", () => Spans.endAttempt(own.span, vocabulary, record))
         if (meters !== undefined) guard.run("metrics", () => meters.attemptEnded(target, record))
       }
@@ -74,13 +77,20 @@ export const call = (
     skipped: (target, reason) =>
       event(Names.event.targetSkipped, { target: target.id, reason: vocabulary.labels.word(reason) }),
     end: (record) => {
+      const cache = cacheOutcome(info.request, record)
       if (started !== undefined) {
         const model = tried.find(({ id }) => id === record.servedBy)?.model
-        guard.run("traces", () => Spans.endCall(started.span, vocabulary, record, model))
+        guard.run("traces", () => Spans.endCall(started.span, vocabulary, record, model, cache))
       }
-      if (meters !== undefined) guard.run("metrics", () => meters.callEnded(record))
+      if (meters !== undefined) guard.run("metrics", () => meters.callEnded(record, cache))
     }
   }
+}
+
+const cacheOutcome = ({ cacheKey }: RouteRequest, { source }: DecisionRecord): Names.CacheOutcome => {
+  if (source === "cache") return "hit"
+  if (source !== "model") return source
+  return cacheKey === undefined ? "bypass" : "miss"
 }
 
 /** How spans below an attempt find it: Effect's by the fiber context, others by the ambient one. */

@@ -1,7 +1,7 @@
 /**
  * The two spans of a routed call. The call's span (INTERNAL) says what the caller got, in `spillway.*` only. Each attempt
  * below it (CLIENT) is the convention's inference span and the only one with usage: a backend that sums spans counts every
- * token once. Success leaves the status unset; a failure is named by its type and never by its message.
+ * token once. Only a failure sets the status; it is named by its type and never by its message.
  */
 import {
   type Attributes,
@@ -66,14 +66,17 @@ export const endCall = (
   span: Span,
   { attribute, labels }: Vocabulary,
   record: DecisionRecord,
-  model: string | undefined
+  model: string | undefined,
+  cache: Names.CacheOutcome
 ) => {
   if (span.isRecording()) {
     const attributes: Attributes = {
       [Names.attribute.outcome]: record.outcome,
       [Names.attribute.degraded]: record.degraded,
-      [Names.attribute.attempts]: record.attempts.length
+      [Names.attribute.attempts]: record.attempts.length,
+      [Names.attribute.cacheOutcome]: cache
     }
+    if (record.queuedMs > 0) attributes[Names.attribute.queueWait] = record.queuedMs / 1000
     set(attributes, Names.attribute.selectedTarget, record.servedBy)
     set(attributes, Names.attribute.selectedModel, model)
     set(attributes, Names.attribute.timeToFirstChunk, inSeconds(record.firstContentMs))
@@ -88,7 +91,7 @@ export const endCall = (
 export const endAttempt = (span: Span, { attribute, labels }: Vocabulary, record: AttemptRecord) => {
   if (span.isRecording()) {
     const facts = record.facts ?? {}
-    const attributes: Attributes = { [Names.attribute.attemptOutcome]: record.outcome }
+    const attributes: Attributes = { [Names.attribute.attemptOutcome]: Names.attemptOutcome[record.outcome] }
     set(attributes, attribute.timeToFirstChunk, inSeconds(record.firstContentMs))
     set(attributes, attribute.responseId, facts.responseId)
     set(attributes, attribute.responseModel, facts.responseModel)

@@ -15,8 +15,8 @@ import * as AdmissionQueue from "../../state/AdmissionQueue.ts"
 export interface Caller<out A> {
   readonly request: RouteRequest
   readonly deadlineAt: Millis
-  /** Spent waiting for permits before. */
-  readonly queuedMs: Millis
+  /** Spent waiting before, as far as it counts against `maxWait`. */
+  readonly patienceMs: Millis
   /** Picks a target and takes its permits; `undefined` when none can take this call now. */
   readonly begin: (now: Millis) => A | undefined
 }
@@ -53,7 +53,7 @@ class Place extends AdmissionQueue.Waiter {
     this.priority = caller.request.priority
     this.tenant = caller.request.tenant
     this.deadlineAt = caller.deadlineAt
-    this.waitedMs = caller.queuedMs
+    this.waitedMs = caller.patienceMs
     this.atLeastUntil = bounds.atLeastUntil
     this.atMostUntil = bounds.atMostUntil
     this.#begin = begin

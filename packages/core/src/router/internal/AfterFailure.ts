@@ -6,8 +6,10 @@ import type { Millis } from "../../model/Gate.ts"
 import { failure, ignored, type Outcome } from "../../model/Outcome.ts"
 import * as RouteError from "../../model/RouteError.ts"
 import * as RetryTable from "../../policies/RetryTable.ts"
+import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Call } from "./Call.ts"
+import { excluded } from "./Pick.ts"
 import { type Run, stop, stopAtDeadline } from "./Run.ts"
 import * as Verdict from "./Verdict.ts"
 import * as Waiting from "./Waiting.ts"
@@ -46,7 +48,7 @@ export const goesOn = <Id extends string, C, A, E>(
   call.keep(attempt.settle("failed", verdict.outcome, verdict.errorType, now, call.startedAt))
   if (lost) return false
   call.lastOutcome = verdict.outcome
-  const follows = rule.sameTarget || (rule.otherTarget && !tooLong(call, attempt, verdict))
+  const follows = rule.sameTarget || (rule.otherTarget && !tooLong(call, attempt, verdict, now))
   if (!follows && !Verdict.isOurs(error)) {
     call.claim(attempt)
     call.stopAll()
@@ -94,21 +96,30 @@ export const goesOn = <Id extends string, C, A, E>(
 const tooLong = <Id extends string, C>(
   call: Call<Id, C>,
   attempt: Attempt<Id, C>,
-  verdict: Classification
+  verdict: Classification,
+  now: Millis
 ): boolean => {
   if (verdict.largerContext !== true) return false
   const window = attempt.target.contextWindow ?? Number.POSITIVE_INFINITY
   call.largerThan = Math.max(window, call.largerThan ?? 0)
-  return !call.core.states.some((state) => (state.target.contextWindow ?? 0) > window)
+  return !call.core.states.some((state) => mayBeAsked(call, state, now))
+}
+
+/** Now or later. A constraint of the application that throws is found out by whoever picks next. */
+const mayBeAsked = <Id extends string, C>(call: Call<Id, C>, state: TargetState<Id, C>, now: Millis): boolean => {
+  try {
+    return excluded(state, call.request, call, now)?.final !== true
+  } catch {
+    return true
+  }
 }
 
 const remember = <Id extends string, C>(call: Call<Id, C>, attempt: Attempt<Id, C>, rule: RetryTable.Rule): void => {
-  if (!rule.otherTarget) {
-    call.only = attempt.state
-  } else if (!rule.sameTarget) {
+  if (!rule.sameTarget) {
     call.barred = [...(call.barred ?? []), attempt.state]
     return
   }
+  if (!rule.otherTarget) call.only = attempt.state
   call.tried = [...(call.tried ?? []), attempt.state]
 }
 

@@ -102,7 +102,8 @@ export const stream = <Id extends string, C, A, E, R>(
     () => restarted,
     (from) => {
       source = from
-    }
+    },
+    options.isEnd
   )
   let next = (request: RouteRequest): Stream.Stream<A, E | RouteError, R> =>
     Stream.suspend(() => {
@@ -114,8 +115,7 @@ export const stream = <Id extends string, C, A, E, R>(
     if (middleware?.stream === undefined) continue
     const { stream } = middleware
     const inner = next
-    next = (request) =>
-      wants(middleware, request, "stream") ? stream<A, E, R>(request, inner, info) : inner(request)
+    next = (request) => (wants(middleware, request, "stream") ? stream<A, E, R>(request, inner, info) : inner(request))
   }
   const startedAt = core.now()
   let whole = false
@@ -147,12 +147,15 @@ export const stream = <Id extends string, C, A, E, R>(
 const infoOf = <Id extends string, C>(
   core: Core<Id, C>,
   restarted: RouterInfo["restarted"],
-  answeredFrom: RouterInfo["answeredFrom"]
+  answeredFrom: RouterInfo["answeredFrom"],
+  isEnd?: (part: never) => boolean
 ): RouterInfo => ({
   route: core.route,
   now: core.now,
   restarted,
   answeredFrom,
+  // Middleware asks about parts of this very stream.
+  isEnd: isEnd as RouterInfo["isEnd"],
   payForRetry: () => core.retry.budget.tryWithdraw(core.now())
 })
 

@@ -66,9 +66,9 @@ export class Attempt<Id extends string, C> extends Deadline {
     return this.state.target
   }
 
-  /** True when a tier before this target's was left out. */
+  /** True when a tier before this target's was left out, or a rung of the ladder asks. */
   get degraded(): boolean {
-    return this.state.target.tier > 0
+    return this.state.target.tier > 0 || this.request.rung !== undefined
   }
 
   get client(): C {
@@ -104,6 +104,12 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   disarm(): void {
     this.#core.deadlines.clear(this)
+  }
+
+  /** It is no longer wanted. How long it takes to stop says nothing about its target. */
+  stop(): void {
+    this.disarm()
+    this.fiber?.interruptUnsafe()
   }
 
   expired(): void {
@@ -165,7 +171,7 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   /** Given back without a word about the target. */
   cancel(now: Millis, callStart: Millis): AttemptRecord<Id> | undefined {
-    return this.settle("cancelled", ignored, undefined, now, callStart)
+    return this.settle(this.lost ? "lost" : "cancelled", ignored, undefined, now, callStart)
   }
 }
 

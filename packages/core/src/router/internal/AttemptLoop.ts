@@ -160,14 +160,14 @@ const ended = <Id extends string, C, A, E>(
   call.drop(attempt)
   if (!perform.stays) {
     const now = call.core.now()
-    call.keep(attempt.settle(won ? "won" : "cancelled", success, undefined, now, call.startedAt))
+    call.keep(attempt.settle(won ? "won" : "lost", success, undefined, now, call.startedAt))
     if (won) call.end(call.cancelled ? "cancelled" : "ok", undefined, attempt, now)
   }
   if (!won) return
   call.stopHedge()
   if (other !== undefined) {
     other.lost = true
-    other.fiber?.interruptUnsafe()
+    other.stop()
   }
   resume(exit)
 }

@@ -15,7 +15,7 @@ import type * as RetryTable from "../../policies/RetryTable.ts"
 import { Deadline } from "../../state/internal/Deadlines.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
 import { Attempt } from "./Attempt.ts"
-import type { Core, History, Picked } from "./Core.ts"
+import type { Core, History, Picked, Refusal } from "./Core.ts"
 import { excluded } from "./Pick.ts"
 
 export class Call<Id extends string, C> extends Deadline implements History<Id, C> {
@@ -32,13 +32,16 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   only: TargetState<Id, C> | undefined = undefined
 
   largerThan: number | undefined = undefined
+  refusals: ReadonlyArray<Refusal<Id, C>> | undefined = undefined
   spills = false
 
   attempts = 0
   waits = 0
   waitedMs: Millis = 0
-  /** Spent waiting for a permit that no gate gave a time for. */
+  /** Spent in the admission queue. */
   queuedMs: Millis = 0
+  /** Of that, what counts against `maxWait`: not the time until a moment that a gate had named. */
+  patienceMs: Millis = 0
   /** A further attempt was decided on and is not paid for yet. */
   owes = false
   /** What the last attempt failed with. */
@@ -109,15 +112,16 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     // Read first: what an interrupted fiber does on its way out moves them.
     const { fiber, rival, running } = this
     this.leaveQueue?.(this.core.now())
-    running?.fiber?.interruptUnsafe()
-    rival?.fiber?.interruptUnsafe()
+    running?.stop()
+    rival?.stop()
     fiber?.interruptUnsafe()
   }
 
   /** Passes the gates of the router, once; the rejection when one of them refuses. */
   enter(now: Millis): LocalReject | undefined {
     const { gates, rng } = this.core
-    if (gates === undefined || this.#permit !== undefined) return undefined
+    // A rung of a ladder is a further round of a call that has entered already.
+    if (gates === undefined || this.request.cost.reason !== "primary") return undefined
     const permit = gates.admit(now, this.request.cost, rng)
     if (isReject(permit)) return permit
     this.#permit = permit
@@ -128,6 +132,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   begin(now: Millis, hedge = false): Attempt<Id, C> | undefined {
     let picked: Picked<Id, C> | undefined
     this.#hedging = hedge
+    this.refusals = undefined
     try {
       picked = this.core.pick(this, now)
     } finally {
@@ -236,9 +241,11 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
       errorType,
       servedBy: served?.target.id,
       source: "model",
-      degraded: served !== undefined && served.target.tier > 0,
+      degraded: served?.degraded === true,
+      rung: this.request.rung,
       totalMs: now - this.startedAt,
       waitedMs: this.waitedMs,
+      queuedMs: this.queuedMs,
       firstContentMs: served?.firstContentAt === undefined ? undefined : served.firstContentAt - this.startedAt,
       attempts: this.records
     }

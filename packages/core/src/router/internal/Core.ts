@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { Chain, ChainPermit } from "../../gates/Chain.ts"
 import type { Classifier } from "../../model/Classifier.ts"
 import type { Cost } from "../../model/Cost.ts"
-import type { GateEvent, Millis, Rng } from "../../model/Gate.ts"
+import type { GateEvent, LocalReject, Millis, Rng } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { Picker } from "../../model/Strategy.ts"
 import type { Telemetry } from "../../model/Telemetry.ts"
@@ -33,10 +33,17 @@ export interface History<Id extends string, C> {
   readonly only: TargetState<Id, C> | undefined
   /** When set, only targets whose context window is known to be larger. */
   readonly largerThan: number | undefined
+  /** Who would have admitted it, and by chance did not: in the last PICK. */
+  readonly refusals: ReadonlyArray<Refusal<Id, C>> | undefined
   /** It has waited for a busy tier as long as it may: the next one may be asked. */
   readonly spills: boolean
   /** What the next attempt would cost this target. */
   readonly costFor: (state: TargetState<Id, C>) => Cost
+}
+
+export interface Refusal<Id extends string, C> {
+  readonly state: TargetState<Id, C>
+  readonly reject: LocalReject
 }
 
 /** A target that takes the call, with its permits already taken. */
@@ -47,7 +54,10 @@ export interface Picked<Id extends string, C> {
 
 /** PICK and admit in one step; `undefined` when no target can take the call now. */
 export type Pick<Id extends string, C> = (
-  call: { readonly request: RouteRequest } & History<Id, C>,
+  call: Omit<History<Id, C>, "refusals"> & {
+    readonly request: RouteRequest
+    refusals: History<Id, C>["refusals"]
+  },
   now: Millis
 ) => Picked<Id, C> | undefined
 

@@ -1,6 +1,6 @@
 /** What would happen to a request now, and how every target stands: reads everything, changes nothing. */
 import type { CandidateView, Decision } from "../../model/Decision.ts"
-import type { GateSnapshot } from "../../model/Gate.ts"
+import type { GateSnapshot, Millis } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { TierSnapshot } from "../../policies/Degradation.ts"
 import type * as RetryBudget from "../../policies/RetryBudget.ts"
@@ -52,6 +52,7 @@ export const explain = <Id extends string, C>(core: Core<Id, C>, request: RouteR
     barred: undefined,
     only: undefined,
     largerThan: undefined,
+    refusals: undefined,
     spills: false,
     costFor: () => request.cost
   }
@@ -71,16 +72,41 @@ export const explain = <Id extends string, C>(core: Core<Id, C>, request: RouteR
   const candidates = core.tiers.flatMap((tier) =>
     tier.states.map((state) => view(state, tier.picker.score?.(state, request, now)))
   )
-  const open = candidates.filter((candidate) => candidate.excluded === undefined)
-  const tier = open.length === 0 ? undefined : Math.min(...open.map((candidate) => candidate.tier))
-  const best = open
-    .filter((candidate) => candidate.tier === tier)
+  const tier = core.tiers.findIndex((_, number) => serves(core, candidates, number, now))
+  const best = candidates
+    .filter((candidate) => candidate.tier === tier && candidate.excluded === undefined)
     .reduce<CandidateView<Id> | undefined>(
       (best, candidate) => (best === undefined || (candidate.score ?? 0) < (best.score ?? 0) ? candidate : best),
       undefined
     )
-  return { strategy: core.strategy, tier, pick: best?.target, candidates }
+  return { strategy: core.strategy, tier: tier < 0 ? undefined : tier, pick: best?.target, candidates }
 }
+
+/** Would the tier take most calls like this one? Somebody in it is open, or busy and waited for, and it was not left. */
+const serves = <Id extends string, C>(
+  core: Core<Id, C>,
+  candidates: ReadonlyArray<CandidateView<Id>>,
+  number: number,
+  now: Millis
+): boolean => {
+  const last = number === core.tiers.length - 1
+  const inTier = candidates.filter(({ tier }) => tier === number)
+  if (inTier.some(({ excluded }) => excluded === undefined)) {
+    const others = candidates.some(({ excluded, tier }) => tier > number && excluded === undefined)
+    return last || !others || core.degradation.share(number, now) >= 0.5
+  }
+  if (last) return false
+  return (
+    core.tiers[number]?.states.some(
+      (state, i) =>
+        !constraints.has(inTier[i]?.excluded ?? "") &&
+        core.degradation.availability(state.verdict(now, busyCost), now, state.target) === "busy"
+    ) === true
+  )
+}
+
+const constraints: ReadonlySet<string> = new Set(["Capability", "Region", "Context", "NotAllowed"])
+const busyCost = { requests: 1, tokens: 0 }
 
 export const status = <Id extends string, C>(core: Core<Id, C>): RouterStatus<Id> => {
   const now = core.now()

@@ -10,7 +10,7 @@ import { type GateEvent, isReject, type Millis, type Rng } from "../../model/Gat
 import { type RouteRequest, violated } from "../../model/RouteRequest.ts"
 import * as Degradation from "../../policies/Degradation.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
-import type { History, Pick, Picked, Tier } from "./Core.ts"
+import type { History, Pick, Picked, Refusal, Tier } from "./Core.ts"
 
 /** Why a target was left out, for errors and `explain`; `undefined`: it may be asked. */
 export const excluded = <Id extends string, C>(
@@ -26,12 +26,21 @@ export const excluded = <Id extends string, C>(
   }
   const verdict = state.verdict(now, history.costFor(state))
   if (verdict !== undefined) {
-    const forEver = verdict.retryAt === Number.POSITIVE_INFINITY
+    const forEver =
+      verdict.retryAt === Number.POSITIVE_INFINITY || (verdict.retryAt === undefined && hopeless.has(verdict.reason))
     const retryAt = forEver ? undefined : verdict.retryAt
     return { reason: verdict.reason, retryAt, final: forEver || state.control !== "open" }
   }
-  return history.tried?.includes(state) === true ? { reason: "Tried", retryAt: now, final: false } : undefined
+  if (history.tried?.includes(state) === true) return { reason: "Tried", retryAt: now, final: false }
+  const refusal = history.refusals?.find((refusal) => refusal.state === state)?.reject
+  // Asking again at once would only be another throw of the dice.
+  return refusal === undefined
+    ? undefined
+    : { reason: refusal.reason, retryAt: refusal.retryAt, final: refusal.retryAt === undefined }
 }
+
+/** Reasons that no waiting mends, unless they come with a time. */
+const hopeless: ReadonlySet<string> = new Set(["NeverFits", "BudgetExhausted"])
 
 /** What the request rules out, whatever the target's state. */
 const unfit = <Id extends string, C>(state: TargetState<Id, C>, request: RouteRequest, history: History<Id, C>) => {
@@ -53,10 +62,10 @@ export const make = <Id extends string, C>(
   let request: RouteRequest
   let history: History<Id, C>
   let at: Millis = 0
-  let refused: Array<TargetState<Id, C>> | undefined
+  let refused: Array<Refusal<Id, C>> | undefined
   const eligible = (candidate: Candidate): boolean => {
     const state = candidate as TargetState<Id, C>
-    if (refused?.includes(state) === true) return false
+    if (refused?.some((refusal) => refusal.state === state) === true) return false
     if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) return false
     if (history.only !== undefined && history.only !== state) return false
     if (unfit(state, request, history) !== undefined) return false
@@ -73,8 +82,8 @@ export const make = <Id extends string, C>(
       const permit = state.admit(now, history.costFor(state), chance)
       if (!isReject(permit)) return { state, permit }
       if (permit.soft === true) reluctant ??= state
-      if (refused === undefined) refused = [state]
-      else refused.push(state)
+      if (refused === undefined) refused = [{ state, reject: permit }]
+      else refused.push({ state, reject: permit })
     }
     return undefined
   }
@@ -83,16 +92,16 @@ export const make = <Id extends string, C>(
     const permit = reluctant.admit(now, history.costFor(reluctant), always)
     return isReject(permit) ? undefined : { state: reluctant, permit }
   }
-  /** What the tier is to anybody like this call; written by `standing`. */
+  /** What the tier is to anybody; written by `standing`. */
   let ofTier: Degradation.Availability | undefined
-  /** What it is to this call, which may have asked some of its targets already; `undefined` when it has asked them all. */
+  /** What it is to this call, which may not want or have asked some of its targets; `undefined` when that is all of them. */
   const standing = (tier: Tier<Id, C>, now: Millis): Degradation.Availability | undefined => {
     let best: Degradation.Availability | undefined
     ofTier = undefined
     for (const state of tier.states) {
-      if (unfit(state, request, history) !== undefined) continue
       const one = degradation.availability(state.verdict(now, history.costFor(state)), now, state.target)
       ofTier = ofTier === undefined ? one : Degradation.better(ofTier, one)
+      if (unfit(state, request, history) !== undefined) continue
       if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) continue
       if (history.only !== undefined && history.only !== state) continue
       best = best === undefined ? one : Degradation.better(best, one)
@@ -134,8 +143,12 @@ export const make = <Id extends string, C>(
     refused = undefined
     reluctant = undefined
     const [first] = tiers
-    if (tiers.length > 1 || first === undefined) return fromTiers(call.spills, now)
-    return fromTier(first, now, rng) ?? fromReluctant(now)
+    const picked =
+      tiers.length > 1 || first === undefined
+        ? fromTiers(call.spills, now)
+        : (fromTier(first, now, rng) ?? fromReluctant(now))
+    if (picked === undefined) call.refusals = refused
+    return picked
   }
 }
 

@@ -39,8 +39,10 @@ export const unasked = <Id extends string, C>(
     servedBy: undefined,
     source,
     degraded,
+    rung: undefined,
     totalMs: now - startedAt,
     waitedMs: 0,
+    queuedMs: 0,
     firstContentMs: undefined,
     attempts: []
   }

@@ -135,7 +135,10 @@ class Session<Id extends string, C, A, E> {
       if (Exit.isFailure(exit)) return Effect.andThen(Effect.exit(Scope.close(scope, exit)), Exit.failCause(exit.cause))
       const { exhausted, opened } = exit.value
       // The other copy of a hedged call was faster.
-      if (!this.#call.claim(attempt)) return Effect.andThen(Effect.exit(Scope.close(scope, exit)), Effect.interrupt)
+      if (!this.#call.claim(attempt)) {
+        attempt.lost = true
+        return Effect.andThen(Effect.exit(Scope.close(scope, exit)), Effect.interrupt)
+      }
       // From here on `close` finds it, whether or not the caller is still there to take it.
       this.#opened = opened
       return exhausted ? Effect.as(this.#finish(opened), opened) : Effect.succeed(opened)

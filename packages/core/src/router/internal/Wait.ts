@@ -49,7 +49,7 @@ const nobody = <Id extends string, C, A, E>(
   const exclusions = guarded(run, () => CallError.exclusions(call, now))
   if (exclusions === "threw") return
   if (exclusions.length === 0) return overloaded(run, "Queue", now)
-  const { maxAttempts } = call.core.retry
+  const maxAttempts = call.lastRule?.maxAttempts ?? call.core.retry.maxAttempts
   const reason = () =>
     Waiting.allAsked(exclusions)
       ? new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts })
@@ -86,8 +86,8 @@ const queue = <Id extends string, C, A, E>(
   const left = (at: Millis): void => {
     call.leaveQueue = undefined
     call.waitedMs += at - now
-    // What was waited for a known time costs no patience.
-    call.queuedMs += Math.max(0, at - Math.max(now, bounds.atLeastUntil))
+    call.queuedMs += at - now
+    call.patienceMs += Math.max(0, at - Math.max(now, bounds.atLeastUntil))
   }
   call.armDeadline()
   const refused = call.core.admission.enter(call, bounds, now, {
@@ -113,13 +113,13 @@ const queue = <Id extends string, C, A, E>(
       // Told late: it may have left in the meantime.
       if (call.leaveQueue === undefined) return
       left(at)
-      if (reason === "Evicted" || reason === "Overloaded") return overloaded(run, reason, at)
+      if (reason === "Evicted" || reason === "Overloaded") return turnedAway(run, reason, bounds, at, next, launch)
       if (reason === "DeadlineExceeded") return stopAtDeadline(run, at)
       impatient(run, bounds, bounds.atLeastUntil > now, at, next, launch)
     }
   })
   if (refused === undefined) return
-  if (refused.reason === "QueueFull") return overloaded(run, "QueueFull", now)
+  if (refused.reason === "QueueFull") return turnedAway(run, "QueueFull", bounds, now, next, launch)
   if (refused.reason === "DeadlineExceeded") return stopAtDeadline(run, now)
   impatient(run, bounds, false, now, next, launch)
 }
@@ -152,6 +152,26 @@ const impatient = <Id extends string, C, A, E>(
   // By now it is known when somebody is back.
   if (plan._tag === "Queue" && plan.bounds.atLeastUntil > now) return next(run, now)
   nobody(run, undefined, now, next, launch)
+}
+
+/** There is no place for it: it may not wait for a busy tier, so the next one is asked; a back-off needs no place. */
+const turnedAway = <Id extends string, C, A, E>(
+  run: Run<Id, C, A, E>,
+  by: string,
+  bounds: Bounds,
+  now: Millis,
+  next: Next,
+  launch: Launch
+): void => {
+  const { call } = run
+  if (!call.spills && call.core.tiers.length > 1) {
+    call.spills = true
+    const attempt = guarded(run, () => call.begin(now))
+    if (attempt === "threw") return
+    if (attempt !== undefined) return launch(run, attempt, now)
+  }
+  if (call.backsOff && bounds.atMostUntil < call.deadlineAt) return sleep(run, bounds.atMostUntil - now, now, next)
+  overloaded(run, by, now)
 }
 
 const overloaded = <Id extends string, C, A, E>(run: Run<Id, C, A, E>, by: string, now: Millis): void => {

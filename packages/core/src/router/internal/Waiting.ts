@@ -3,7 +3,7 @@
  * probing, or closed until a known time, the call takes a place in the admission queue. Reads the call and the targets;
  * changes nothing.
  */
-import type { Millis, Verdict } from "../../model/Gate.ts"
+import type { Millis, Rng, Verdict } from "../../model/Gate.ts"
 import type { Exclusion } from "../../model/RouteError.ts"
 import * as Backoff from "../../policies/Backoff.ts"
 import * as RetryTable from "../../policies/RetryTable.ts"
@@ -19,26 +19,29 @@ export type Plan =
 
 export const plan = <Id extends string, C>(call: Call<Id, C>, now: Millis): Plan => {
   const { retry, rng, states } = call.core
+  /** When the first closed one opens; the first of those that have not failed this call; the first of those that have. */
   let backAt: Millis | undefined
-  let tried = false
+  let otherAt: Millis | undefined
+  let againAt: Millis | undefined
   let anyTime = false
   for (const state of states) {
     const why = excluded(state, call.request, call, now)
     if (why?.final === true) continue
+    const opensAt = why?.retryAt
+    if (why !== undefined && why.reason !== "Tried") backAt = earlier(opensAt, backAt)
     // Who has failed this call is asked again after the back-off, whoever keeps it busy until then.
-    if (why?.reason === "Tried" || (why?.retryAt === undefined && call.tried?.includes(state) === true)) tried = true
-    else if (why?.retryAt === undefined) anyTime = true
-    else backAt = Math.min(why.retryAt, backAt ?? why.retryAt)
+    if (call.tried?.includes(state) === true) againAt = earlier(opensAt ?? now, againAt)
+    else if (opensAt === undefined) anyTime = true
+    else otherAt = earlier(opensAt, otherAt)
   }
   if (call.backsOff) {
     call.backoffMemory ??= Backoff.memory()
     const policy = call.lastRule === undefined ? retry.transient : RetryTable.backoffFor(call.lastRule, retry)
     const backoff = Backoff.delayMs(policy, call.waits, rng, undefined, call.backoffMemory)
+    const ms = againAt === undefined ? Number.POSITIVE_INFINITY : Math.max(backoff, together(againAt - now, rng))
     // Somebody else may come free before the back-off is over.
-    if (anyTime) return inQueue(now, tried ? now + backoff : Number.POSITIVE_INFINITY)
-    // Not all who were told the same time come back together.
-    const untilOpen = tried ? 0 : backAt === undefined ? Number.POSITIVE_INFINITY : (backAt - now) * (1 + 0.1 * rng())
-    const ms = Math.max(backoff, untilOpen)
+    if (anyTime) return inQueue(now, now + ms)
+    if (otherAt !== undefined && otherAt < Math.min(now + ms, call.deadlineAt)) return inQueue(otherAt + late, now + ms)
     return now + ms < call.deadlineAt ? { _tag: "Sleep", ms } : { _tag: "GiveUp", backAt }
   }
   // A tier that is merely busy is left for the next one after `maxWait`, whoever else is back at a known time.
@@ -48,6 +51,12 @@ export const plan = <Id extends string, C>(call: Call<Id, C>, now: Millis): Plan
   }
   return anyTime ? inQueue(now, Number.POSITIVE_INFINITY) : { _tag: "GiveUp", backAt }
 }
+
+const earlier = (at: Millis | undefined, before: Millis | undefined): Millis | undefined =>
+  at === undefined || before === undefined ? (at ?? before) : Math.min(at, before)
+
+/** Not all who were told the same time come back together. */
+const together = (ms: Millis, rng: Rng): Millis => (ms > 0 ? ms * (1 + 0.1 * rng()) : 0)
 
 /** Timers go off late and targets are served in turn: whoever waits for a known time is still there some time after it. */
 const late: Millis = 100

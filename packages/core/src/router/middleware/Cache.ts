@@ -44,6 +44,7 @@ export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
       Effect.map(keyOf(request, info), (key) =>
         cache.stream(key, next(request), {
           staleOn: RouteError.isRouteError,
+          isEnd: info.isEnd,
           isComplete: () => !info.restarted(),
           onSource: (source) => {
             if (source !== "miss") info.answeredFrom(sourceOf(source))
@@ -58,7 +59,7 @@ export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
 
 /** What the application named, on this route: its own words say the rest. Anything that is a text has a key. */
 export const keyOf = (request: RouteRequest, info: RouterInfo): Effect.Effect<CacheKey.CacheKey> =>
-  Effect.orDie(CacheKey.of(request.tenant, [info.route, request.cacheKey ?? null]))
+  Effect.orDie(CacheKey.of(request.tenant, [info.route, request.cacheKey ?? null, request.maxOutputTokens ?? null]))
 
 const sourceOf = (source: Exclude<ResponseCache.Source, "miss">) => (source === "hit" ? "cache" : source)
 

@@ -144,7 +144,8 @@ const shorten = (fall: Fall, error: RouteError.RouteError, maxTokens: number): R
   if (deadlineMs <= 0 || (!request.idempotent && error.attempts.length > 0)) return undefined
   if (!fall.info.payForRetry()) return undefined
   const maxOutputTokens = Math.min(maxTokens, request.maxOutputTokens ?? Number.POSITIVE_INFINITY)
-  return { ...request, maxOutputTokens, cacheKey: undefined, deadlineMs }
+  const cost = { ...request.cost, reason: "retry" } as const
+  return { ...request, cost, maxOutputTokens, cacheKey: undefined, deadlineMs, rung: "ShorterOutput" }
 }
 
 const staleParts = <A>({ info }: Fall, parts: ReadonlyArray<A>): Stream.Stream<A> =>

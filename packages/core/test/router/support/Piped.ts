@@ -42,7 +42,11 @@ export const make = (options: Options = {}) =>
       )
     )
     const watcher = Watcher.make()
-    const core = yield* Make.core<Ids, string, Pipeline.CallPart<string, Supplied> | Pipeline.AttemptPart<string, Supplied>>({
+    const core = yield* Make.core<
+      Ids,
+      string,
+      Pipeline.CallPart<string, Supplied> | Pipeline.AttemptPart<string, Supplied>
+    >({
       targets: [
         { id: "a", client: "client of a" },
         { id: "b", client: "client of b" }

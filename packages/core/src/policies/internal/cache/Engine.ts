@@ -112,13 +112,14 @@ export class Engine {
   #stored(slot: string): Effect.Effect<Found | undefined> {
     const store = this.#store
     if (store === undefined) return Effect.succeed(undefined)
-    return Effect.map(Effect.exit(store.get(slot)), (exit) => {
+    return Effect.map(Effect.exit(Effect.suspend(() => store.get(slot))), (exit) => {
       if (Exit.isSuccess(exit)) return exit.value !== undefined && isOver(exit.value) ? undefined : exit.value
       this.counts.storeFailures++
       return undefined
     })
   }
 
+  /** The follower of the call is gone. */
   leave<A, E>(call: Call<A, E>, flight: Flight<A, E>, follower: Follower<A>): Effect.Effect<void> {
     return this.flights.leave(flight, follower, () => {
       // An answer whose last part is there is not lost because its last reader did not wait for the provider to close.
@@ -130,7 +131,7 @@ export class Engine {
   write(change: (store: StoreShape) => Effect.Effect<unknown, unknown>): Effect.Effect<void> {
     const store = this.#store
     if (store === undefined) return Effect.void
-    return Effect.map(Effect.exit(change(store)), (exit) => {
+    return Effect.map(Effect.exit(Effect.suspend(() => change(store))), (exit) => {
       if (Exit.isFailure(exit)) this.counts.storeFailures++
     })
   }
@@ -219,6 +220,7 @@ export class Engine {
       freshMs: this.#jittered(ttlMs),
       staleMs,
       errorMs,
+      ...(this.settings.keepForMs > 0 ? { peekMs: this.settings.keepForMs } : {}),
       tookMs: now - flight.startedAt
     }
     const keep = keepMs(entry)

@@ -12,6 +12,8 @@ export interface Entry {
   readonly staleMs: Millis
   /** For so long after `freshMs` it stands in for an answer that cannot be had. */
   readonly errorMs: Millis
+  /** For so long after `freshMs` it can be had by `peek`. Left out: no longer than for the two above. */
+  readonly peekMs?: Millis
   /** How long the answer took, for early refreshes. */
   readonly tookMs: Millis
 }
@@ -23,7 +25,8 @@ export interface Found {
 }
 
 /** At this age it is of no use any more. */
-export const keepMs = (entry: Entry): Millis => entry.freshMs + Math.max(entry.staleMs, entry.errorMs)
+export const keepMs = (entry: Entry): Millis =>
+  entry.freshMs + Math.max(entry.staleMs, entry.errorMs, entry.peekMs ?? 0)
 
 /** Of no use to anybody. */
 export const isOver = ({ ageMs, entry }: Found): boolean => !(ageMs < keepMs(entry))

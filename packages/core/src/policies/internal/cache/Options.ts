@@ -27,6 +27,11 @@ export interface Options extends Windows {
    * pays where processes share a store; in one process coalescing does the same.
    */
   readonly earlyRefresh?: number | undefined
+  /**
+   * For so long after `ttl` an answer is kept for `peek`, which is where a ladder's `staleCache` looks. >= 0, default 0; the
+   * default layers set it to the longest `maxAge` of the ladder.
+   */
+  readonly keepFor?: Duration.Input | undefined
   /** Integer >= 0, default 10,000. 0: nothing is kept in memory. */
   readonly maxEntries?: number | undefined
   /** Of all entries in memory together, in the unit of `weigh`. Finite, > 0, default 64 MiB. */
@@ -55,6 +60,7 @@ export interface CallOptions<A, E> extends Windows {
 export interface Settings {
   readonly jitter: number
   readonly earlyRefresh: number
+  readonly keepForMs: number
   readonly maxEntries: number
   readonly maxWeight: number
   readonly maxEntryWeight: number
@@ -94,6 +100,7 @@ export const settings = (options: Options = {}): Settings => {
   return {
     jitter: share(`${where}: jitter`, options.jitter ?? 0.1),
     earlyRefresh,
+    keepForMs: millis("keepFor", options.keepFor ?? 0),
     maxEntries: options.maxEntries === undefined ? 10_000 : integer(`${where}: maxEntries`, options.maxEntries, 0),
     maxWeight,
     maxEntryWeight,

@@ -41,7 +41,9 @@ export interface RunOptions {
 }
 
 export interface StreamOptions<A> extends RunOptions {
-  /** Is this part content? The limit is on the first one; a stream that has begun is never handed off. Default: every part is. */
+  /**
+   * Is this part content? The limit is on the first one; a stream that has begun is never handed off. Default: every part is.
+   */
   readonly isContent?: ((part: A) => boolean) | undefined
   /**
    * What a task may keep of a stream, in units of `sizeOf`: beyond it, it fails with `ResultTooLarge`. A stream that is

@@ -1,10 +1,9 @@
 /**
- * A stream that is read in the work's fiber up to its first content. Is the caller still there, the stream is handed to it as
- * it stands; has the caller gone with a task id, the fiber reads on to the end and keeps the parts.
+ * A stream that is read in the work's fiber up to its first content. If the caller is still there, it is given the stream
+ * as it stands; if it has gone with a task id, the fiber reads on to the end and keeps the parts.
  */
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
@@ -25,7 +24,6 @@ export interface Options<A> {
 
 export class Reading<A, E> {
   readonly #options: Options<A>
-  readonly #context: Context.Context<never>
   /** The source's: its connection, its finalizers. */
   readonly #scope = Scope.makeUnsafe()
   #pull: PartsPull<A, E> | undefined = undefined
@@ -35,14 +33,13 @@ export class Reading<A, E> {
   #sawContent = false
   #taken = false
 
-  constructor(context: Context.Context<never>, options: Options<A>) {
-    this.#context = context
+  constructor(options: Options<A>) {
     this.#options = options
   }
 
   /**
-   * The work: reads until the caller takes over, else to the end. To be run uninterruptible, so that a stream that was opened
-   * is never lost between its success and the fiber's end; it listens while it reads.
+   * The work: reads until the caller takes over, else to the end. To be run uninterruptible, so that a stream that was
+   * opened is never lost between its success and the fiber's end; it listens while it reads.
    */
   run(source: Stream.Stream<A, E>): Effect.Effect<this, E | ResultTooLarge> {
     const reading = Effect.flatMap(Scope.provide(Stream.toPull(source), this.#scope), (pull) => {
@@ -62,7 +59,7 @@ export class Reading<A, E> {
       onSuccess: (parts) => {
         this.#take(parts)
         // Too much to hold back is handed over without content. A task has nobody to hand it to.
-        const isTooLarge = this.#size > this.#options.maxSize
+        const isTooLarge = !(this.#size <= this.#options.maxSize)
         if ((this.#sawContent || isTooLarge) && this.#options.commit()) return Effect.succeed("committed")
         if (isTooLarge) return Effect.fail(new ResultTooLarge({ maxSize: this.#options.maxSize }))
         return this.#read(pull)
@@ -89,7 +86,7 @@ export class Reading<A, E> {
     return this.#held
   }
 
-  /** What is held, then the rest of the source. `closed` is run when its reader is done with it. */
+  /** What is held, then the rest of the source, in the context it was opened in. `closed` is run when the reader is done. */
   stream(closed: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>): Stream.Stream<A, E> {
     return Stream.fromChannel(
       Channel.fromTransform((_upstream, scope: Scope.Scope) =>
@@ -106,7 +103,7 @@ export class Reading<A, E> {
     const held = this.#held
     this.#held = []
     if (isNonEmpty(held)) return Effect.succeed(held)
-    return this.#pull === undefined ? Cause.done() : Effect.provideContext(this.#pull, this.#context)
+    return this.#pull === undefined ? Cause.done() : this.#pull
   })
 
   /** Closes the source. */

@@ -31,7 +31,7 @@ export const streamed = <A, E>(
 ): Effect.Effect<Started<A, E> | Accepted, E | HandoffFull> => {
   if (scope.state._tag === "Closed") return Effect.interrupt
   const { isContent = everyPart, maxSize, sizeOf = one } = options
-  const reading = new Reading<A, E>(context, {
+  const reading = new Reading<A, E>({
     isContent,
     maxSize: maxSize === undefined ? 65_536 : integer("Handoff.stream: maxSize", maxSize),
     sizeOf,

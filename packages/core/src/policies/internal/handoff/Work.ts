@@ -48,8 +48,8 @@ export interface AnyWork {
 export type Answer<X, E> = Exit.Exit<X, E> | Accepted
 
 /**
- * Timers of one moment go off in the order in which they were set. The one that counts is set so long before the limit, not at
- * the start of the work, and so comes behind what the work itself has been waiting for: completion wins.
+ * Timers of one moment go off in the order in which they were set. The one that counts is set only so long before the limit,
+ * not at the start of the work, and so comes behind what the work itself has been waiting for: completion wins.
  */
 const lastStretch: Millis = 1
 
@@ -124,7 +124,6 @@ export class Work<X, E> extends Deadline implements AnyWork {
   commit(): boolean {
     if (this.#state !== "attached" && this.#state !== "waiting") return false
     this.#state = "committed"
-    this.#disarm()
     return true
   }
 
