@@ -16,6 +16,7 @@ import * as Guard from "./internal/Guard.ts"
 import * as Labels from "./internal/Labels.ts"
 import * as Meters from "./internal/Meters.ts"
 import * as Observers from "./internal/Observers.ts"
+import type * as Queues from "./internal/Queues.ts"
 import * as Sources from "./internal/Sources.ts"
 import * as Names from "./Names.ts"
 
@@ -35,19 +36,21 @@ export const make = (options: Options = {}): Telemetry => {
   const convention = Names.conventions[options.semconv ?? "1.41"]
   const labels = Labels.make(integer("OtelTelemetry: maxLabels", options.maxLabels ?? 1000))
   const breakers = Breakers.make()
+  const queues: Queues.Queues = new Map()
   const where: Sources.Options = {
     tracerProvider: options.tracerProvider,
     meterProvider: options.meterProvider,
     schemaUrl: convention.schemaUrl
   }
   const tracer = Sources.tracer(where)
-  const meters = Sources.instruments(where, (meter) => Meters.make(meter, convention, labels, breakers))
+  const meters = Sources.instruments(where, (meter) => Meters.make(meter, convention, labels, breakers, queues))
   const guard = Guard.make((signal) => meters()?.dropped(signal))
   const deps = { guard, vocabulary: { attribute: convention.attribute, labels } }
 
   return {
-    attach: ({ route, targets }) => {
+    attach: ({ queue, route, targets }) => {
       labels.attach(route, targets)
+      if (queue !== undefined && labels.routes.has(route)) queues.set(route, queue)
       guard.run("metrics", () => meters()?.zero(route))
     },
     call: (info, context) => {

@@ -71,6 +71,27 @@ describe("a router", () => {
     })
   )
 
+  it.effect("shows who waits, and whom its queue turned away", () =>
+    Effect.gen(function* () {
+      const { begin, instance } = yield* make({
+        limits: { maxInFlight: 1 },
+        admission: { maxQueued: 2, maxWait: "1 second" }
+      })
+      const points = (name: string) => Effect.promise(() => instance.points(`spillway.queue.${name}`))
+      const queue = "main"
+      assert.deepStrictEqual(yield* points("depth"), { [JSON.stringify({ queue })]: 0 })
+      yield* begin({}, 5000, 5000, 5000, 5000, 5000)
+      assert.deepStrictEqual(yield* points("depth"), { [JSON.stringify({ queue })]: 2 })
+      assert.deepStrictEqual(yield* points("capacity"), { [JSON.stringify({ queue })]: 2 })
+      yield* TestClock.adjust(1000)
+      const rejected = (yield* points("rejected")) ?? {}
+      assert.strictEqual(rejected[JSON.stringify({ queue, reason: "QueueFull" })], 1)
+      assert.strictEqual(rejected[JSON.stringify({ queue, reason: "QueueTimeout" })], 2)
+      assert.strictEqual(rejected[JSON.stringify({ queue, reason: "Evicted" })], 0)
+      assert.deepStrictEqual(yield* points("depth"), { [JSON.stringify({ queue })]: 0 })
+    })
+  )
+
   it.effect("that is full, or sheds load, answers with an error and asks nobody", () =>
     Effect.gen(function* () {
       const full = yield* make({ limits: { maxInFlight: 1 }, admission: { maxQueued: 0 } })

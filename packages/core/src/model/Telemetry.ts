@@ -17,6 +17,8 @@ export interface Telemetry {
     readonly route: string
     readonly strategy: string
     readonly targets: ReadonlyArray<Target>
+    /** Who waits for a target now. For gauges, at any time: changes nothing. */
+    readonly queue?: () => QueueView
   }) => void
   /**
    * A call enters. `context` is the caller's fiber context: where a parent span is found.
@@ -27,6 +29,16 @@ export interface Telemetry {
   readonly event?: (target: Target, event: GateEvent) => void
   /** The router as a whole changed: it began to shed load, it left a tier. */
   readonly routerEvent?: (route: string, event: GateEvent) => void
+}
+
+/** The admission queue, as far as it is measured. Counters are since the router was made. */
+export interface QueueView {
+  readonly size: number
+  readonly maxQueued: number
+  /** Not let in, by reason: `QueueFull`, … */
+  readonly refused: Readonly<Record<string, number>>
+  /** Let in and made to leave, by reason: `QueueTimeout`, `Evicted`, … */
+  readonly dropped: Readonly<Record<string, number>>
 }
 
 export interface CallInfo {

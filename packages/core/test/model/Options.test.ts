@@ -42,7 +42,7 @@ describe("options from plain JavaScript", () => {
     for (const [options, expected] of cases) assert.strictEqual(message(options), expected)
     assert.include(
       message({ targets: [{ ...target, weigth: 2 }], strategy }),
-      `contextWindow, price, limits, got "weigth"`
+      `contextWindow, price, limits, account, got "weigth"`
     )
   })
 

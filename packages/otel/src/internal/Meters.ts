@@ -9,6 +9,7 @@ import * as Names from "../Names.ts"
 import * as Breakers from "./Breakers.ts"
 import type { Signal } from "./Guard.ts"
 import type { Labels } from "./Labels.ts"
+import * as Queues from "./Queues.ts"
 import * as Tokens from "./Tokens.ts"
 
 export interface Meters {
@@ -31,7 +32,8 @@ export const make = (
   meter: Meter,
   convention: Names.Convention,
   labels: Labels,
-  breakers: Breakers.Breakers
+  breakers: Breakers.Breakers,
+  queues: Queues.Queues
 ): Meters => {
   const { attribute } = convention
   const calls = counter(meter, Names.metric.calls, "{call}", "Calls by what the caller got")
@@ -71,6 +73,7 @@ export const make = (
   )
   const tokens = Tokens.make(meter, convention)
   observeBreakers(meter, labels, breakers)
+  Queues.observe(meter, queues)
 
   // A target that nobody attached may have any model name, so all of its labels are closed.
   const ofTarget = (target: Target): Attributes => {

@@ -104,7 +104,8 @@ const assemble = Effect.fnUntraced(function* <Id extends string, C>(
     },
     publishOwn
   }
-  telemetry?.attach?.({ route: made.route, strategy: made.strategy, targets })
+  const queue = () => made.admission.snapshot(now())
+  telemetry?.attach?.({ route: made.route, strategy: made.strategy, targets, queue })
   return made
 })
 
