@@ -23,10 +23,6 @@ export interface Options {
   readonly rounds?: number
   /** CPU time that one case takes in a round, milliseconds; default 60. */
   readonly slice?: number
-  /** Calls before the first measurement, default 20,000. */
-  readonly warm?: number
-  /** Batches in which allocation is measured, default 41; 0 leaves it out. */
-  readonly batches?: number
   readonly progress?: (done: number, of: number) => void
 }
 
@@ -35,9 +31,8 @@ export const measure = async (cases: ReadonlyArray<Case>, options: Options = {})
   const slice = options.slice ?? 60
   const sizes: Array<number> = []
   for (const { run } of cases) {
-    const warm = options.warm ?? 20_000
-    await run(warm)
-    sizes.push(Math.max(warm / 20, Math.round((slice * 1000) / (await cpu(run, warm / 4)))))
+    await run(20_000) // warm
+    sizes.push(Math.max(1000, Math.round((slice * 1000) / (await cpu(run, 5000)))))
   }
   const samples = cases.map((): Array<number> => [])
   for (let round = 0; round < rounds; round++) {
@@ -50,7 +45,7 @@ export const measure = async (cases: ReadonlyArray<Case>, options: Options = {})
   }
   const measured: Array<Measured> = []
   for (const [i, { name, run }] of cases.entries()) {
-    measured.push({ name, micros: median(samples[i] ?? []), bytes: await allocated(run, options.batches ?? 41) })
+    measured.push({ name, micros: median(samples[i] ?? []), bytes: await allocated(run) })
   }
   return measured
 }
@@ -63,10 +58,10 @@ const cpu = async (run: Case["run"], n: number): Promise<number> => {
   return (user + system) / n
 }
 
-const allocated = async (run: Case["run"], count: number): Promise<number> => {
+const allocated = async (run: Case["run"]): Promise<number> => {
   const calls = 200
   const batches: Array<number> = []
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < 41; i++) {
     globalThis.gc?.()
     const before = getHeapStatistics().used_heap_size
     await run(calls)
