@@ -64,7 +64,7 @@ const makers: ReadonlyArray<readonly [string, () => Gate.Gate]> = [
   ["breaker", () => Breaker.make()],
   ["ejection", () => Ejection.make().gateFor({ id: "a" })],
   ["shedder", () => Shedder.make()],
-  ["client throttle", () => ClientThrottle.make()],
+  ["client throttle", () => ClientThrottle.make({ protection: generous })],
   ["admission control", () => AdmissionControl.make()]
 ]
 

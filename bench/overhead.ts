@@ -4,6 +4,8 @@
  * (retry, breaker, bulkhead, timeout) and through `ExecutionPlan` of Effect. Then everything that can be switched on, a
  * failover, and a call that an open breaker refuses, beside the bare making of the error it is given.
  */
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { createRouter, RouteError, Shedder, type Target } from "@spillway/core"
 import { SmoothWeightedRoundRobin } from "@spillway/strategies"
 import * as cockatiel from "cockatiel"
@@ -52,11 +54,16 @@ const everything = () =>
     cache: {}
   })
 
+/** Made once: what it costs a provider to make an error is not the router's. */
+const down = new Error("down")
+/** Rejects when somebody listens, as a request over a network does: a promise that is born rejected costs Node more. */
+const failing = () => new Promise<number>((_, reject) => queueMicrotask(() => reject(down)))
+
 /** The first target fails each time; its breaker is off, so that it is asked each time. */
 const failingOver = () =>
   createRouter({
     targets: [
-      { id: "broken", client: () => Promise.reject(new Error("down")) },
+      { id: "broken", client: failing },
       { id: "works", client: answer }
     ],
     strategy: {
@@ -70,7 +77,7 @@ const failingOver = () =>
 /** Its breaker stays open for longer than any call may wait. */
 const opened = async () => {
   const router = createRouter({
-    targets: [{ id: "broken", client: () => Promise.reject(new Error("down")) }],
+    targets: [{ id: "broken", client: failing }],
     strategy: SmoothWeightedRoundRobin.make(),
     gates: { breaker: { openFor: "1 hour", maxOpenFor: "1 hour" } },
     retry: { maxAttempts: 1 }
@@ -139,79 +146,113 @@ const plan = ExecutionPlan.make(
   { provide: Layer.succeed(Client, answer) }
 )
 
-export const overhead = async (progress: (done: number, of: number) => void): Promise<Report> => {
-  const one = router(1)
-  const three = router(3)
-  const whole = wholePipeline()
-  const full = everything()
-  const failover = failingOver()
-  const closed = await opened()
-  const cases: ReadonlyArray<Case> = [
-    awaited("bare", answer),
-    awaited("spillway, 1 target", () => one.route(answer)),
-    awaited("spillway, 3 targets", () => three.route(answer)),
-    awaited("spillway, whole default pipeline on", () => whole.route(answer)),
-    awaited("spillway, every gate there is", () => full.route(answer, { estimatedTokens: { input: 100, output: 50 } })),
-    awaited("spillway, failover", () => failover.route(({ client }) => client())),
-    awaited("refused by an open breaker", () => swallowed(() => closed.route(({ client }) => client()))),
-    awaited("the bare refusal", () => swallowed(refusal)),
-    awaited("cockatiel, 1 policy", withCockatiel(1)),
-    awaited("cockatiel, 3 policies", withCockatiel(3)),
-    inFiber("bare in a fiber", answerEffect),
-    inFiber(
-      "spillway in a fiber, 3 targets",
-      Effect.suspend(() => three.router.route(undefined, () => answerEffect))
-    ),
-    inFiber(
-      "ExecutionPlan in a fiber, 3 steps",
-      Client.use((client) => Effect.promise(client)).pipe(Effect.withExecutionPlan(plan))
-    )
-  ]
-  const measured = await measure(cases, { progress })
-  await Promise.all([one, three, whole, full, failover, closed].map((router) => router.close()))
-  const of = (name: string) => measured.find((entry) => entry.name === name) ?? fail(name)
-  const bare = of("bare")
-  const inAFiber = of("bare in a fiber")
-  const baseline = (entry: Measured) => (entry.name.includes("in a fiber") ? inAFiber : bare)
-  const rows = measured.flatMap(
-    (entry): ReadonlyArray<Row> => [
-      {
-        case: entry.name,
-        metric: "cpu",
-        value: entry.micros,
-        unit: "µs/call",
-        ratio: entry.micros / baseline(entry).micros
-      },
-      { case: entry.name, metric: "allocated", value: entry.bytes, unit: "B/call", ratio: null }
+/**
+ * What is measured together, in a process of its own each: an application has one kind of router, and code that has seen six
+ * kinds in one process is compiled for none of them.
+ */
+const groups: Readonly<Record<string, () => Promise<ReadonlyArray<Case>>>> = {
+  plain: async () => {
+    const one = router(1)
+    const three = router(3)
+    return [
+      awaited("bare", answer),
+      awaited("spillway, 1 target", () => one.route(answer)),
+      awaited("spillway, 3 targets", () => three.route(answer)),
+      awaited("cockatiel, 1 policy", withCockatiel(1)),
+      awaited("cockatiel, 3 policies", withCockatiel(3)),
+      inFiber("bare in a fiber", answerEffect),
+      inFiber(
+        "spillway in a fiber, 3 targets",
+        Effect.suspend(() => three.router.route(undefined, () => answerEffect))
+      ),
+      inFiber(
+        "ExecutionPlan in a fiber, 3 steps",
+        Client.use((client) => Effect.promise(client)).pipe(Effect.withExecutionPlan(plan))
+      )
     ]
-  )
-  const routed = of("spillway, 3 targets")
+  },
+  whole: async () => {
+    const whole = wholePipeline()
+    return [awaited("bare", answer), awaited("spillway, whole default pipeline on", () => whole.route(answer))]
+  },
+  everything: async () => {
+    const full = everything()
+    const estimated = { estimatedTokens: { input: 100, output: 50 } }
+    return [awaited("bare", answer), awaited("spillway, every gate there is", () => full.route(answer, estimated))]
+  },
+  failover: async () => {
+    const failover = failingOver()
+    return [awaited("bare", answer), awaited("spillway, failover", () => failover.route(({ client }) => client()))]
+  },
+  refused: async () => {
+    const closed = await opened()
+    return [
+      awaited("bare", answer),
+      awaited("refused by an open breaker", () => swallowed(() => closed.route(({ client }) => client()))),
+      awaited("the bare refusal", () => swallowed(refusal))
+    ]
+  }
+}
+
+/** One group, in this process; for the process that runs them all. */
+const measureGroup = async (name: string): Promise<void> => {
+  const cases = await groups[name]?.()
+  if (cases === undefined) throw new Error(`No group named ${name}`)
+  const measured = await measure(cases, name === "plain" ? {} : { rounds: 9 })
+  process.send?.(measured, () => process.exit(0))
+}
+
+const inItsProcess = (name: string): Promise<ReadonlyArray<Measured>> =>
+  new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), ["--group", name], { execArgv: process.execArgv })
+    child.once("message", (measured) => resolve(measured as ReadonlyArray<Measured>))
+    child.once("error", reject)
+    child.once("exit", (code) => reject(new Error(`the process of ${name} ended with ${code}`)))
+  })
+
+export const overhead = async (progress: (done: number, of: number) => void): Promise<Report> => {
+  const names = Object.keys(groups)
+  const rows: Array<Row> = []
+  const ratios = new Map<string, number>()
+  const entries = new Map<string, Measured>()
+  for (const [i, name] of names.entries()) {
+    const measured = await inItsProcess(name)
+    const of = (name: string) => measured.find((entry) => entry.name === name) ?? fail(name)
+    for (const entry of measured) {
+      if (entry.name === "bare" && i > 0) continue
+      const baseline = of(entry.name.includes("in a fiber") ? "bare in a fiber" : "bare")
+      const ratio = entry.micros / baseline.micros
+      rows.push({ case: entry.name, metric: "cpu", value: entry.micros, unit: "µs/call", ratio })
+      rows.push({ case: entry.name, metric: "allocated", value: entry.bytes, unit: "B/call", ratio: null })
+      ratios.set(entry.name, entry.micros / of("bare").micros)
+      entries.set(entry.name, entry)
+    }
+    progress(i + 1, names.length)
+  }
+  const times = (name: string): number => ratios.get(name) ?? fail(name)
+  const of = (name: string): Measured => entries.get(name) ?? fail(name)
   return {
     name: "overhead",
     node: process.versions.node,
     rows,
     goals: [
-      atMost("routed call, times the bare awaited call", routed.micros / bare.micros, 40),
+      atMost("routed call, times the bare awaited call", times("spillway, 3 targets"), 40),
       atMost(
         "routed call with the whole default pipeline on, times the bare awaited call",
-        of("spillway, whole default pipeline on").micros / bare.micros,
+        times("spillway, whole default pipeline on"),
         60
       ),
-      atMost(
-        "routed call in a fiber, times the bare awaited call",
-        of("spillway in a fiber, 3 targets").micros / bare.micros,
-        60
-      ),
-      atMost("failover, times the bare awaited call", of("spillway, failover").micros / bare.micros, 100),
+      atMost("routed call in a fiber, times the bare awaited call", times("spillway in a fiber, 3 targets"), 60),
+      atMost("failover, times the bare awaited call", times("spillway, failover"), 100),
       atMost(
         "µs of a refusal by an open breaker on top of the error it gives",
         of("refused by an open breaker").micros - of("the bare refusal").micros,
         1
       ),
-      atMost("bytes allocated per routed call", routed.bytes, 6000),
+      atMost("bytes allocated per routed call", of("spillway, 3 targets").bytes, 6000),
       atMost(
         "routed call, share of cockatiel with three targets",
-        routed.micros / of("cockatiel, 3 policies").micros,
+        of("spillway, 3 targets").micros / of("cockatiel, 3 policies").micros,
         1 / 3
       )
     ]
@@ -221,3 +262,6 @@ export const overhead = async (progress: (done: number, of: number) => void): Pr
 const fail = (name: string): never => {
   throw new Error(`No case named ${name}`)
 }
+
+const group = process.argv.indexOf("--group")
+if (group >= 0) await measureGroup(process.argv[group + 1] ?? "")

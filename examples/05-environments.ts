@@ -30,7 +30,10 @@ const environments = {
     Layer.succeed(Gates.Gates, () => [RateLimit.make({ requestsPerMinute: 60, burst: 10 })])
   ),
   // As production, but in a known order, and with a breaker that opens after two failures.
-  test: Layer.mergeAll(inTurn, Defaults.make({ gates: { breaker: { trip: Trip.consecutive(2), openFor: "1 minute" } } })),
+  test: Layer.mergeAll(
+    inTurn,
+    Defaults.make({ gates: { breaker: { trip: Trip.consecutive(2), openFor: "1 minute" } } })
+  ),
   prod: Layer.mergeAll(PowerOfTwo.layer(), Defaults.layer)
 }
 // #endregion

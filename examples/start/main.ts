@@ -42,7 +42,13 @@ const job = Effect.gen(function* () {
     Layer.provide([
       WeightedLeastConnections.layer(),
       Defaults.make({
-        gates: { breaker: { trip: Trip.timeWindow({ window: "2 seconds", minCalls: 10 }), openFor: "400 millis", rampFor: false } },
+        gates: {
+          breaker: {
+            trip: Trip.timeWindow({ window: "2 seconds", minCalls: 10 }),
+            openFor: "400 millis",
+            rampFor: false
+          }
+        },
         retry: { maxAttempts: 6, budget: { minPerSecond: 20 } }
       }),
       Layer.succeed(Telemetry.CurrentTelemetry, timeline)

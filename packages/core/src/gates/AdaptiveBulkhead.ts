@@ -21,7 +21,7 @@
  * fast recovery (RFC 6582).
  */
 import { type Gate, type GateEvent, type LocalReject, type Millis, noEvents, reject } from "../model/Gate.ts"
-import { InvalidOption, integer } from "../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys } from "../model/InvalidOption.ts"
 import { aimd } from "./internal/aimd.ts"
 import type { Algorithm } from "./internal/limits.ts"
 
@@ -61,8 +61,11 @@ export interface LimitLowered extends GateEvent {
   readonly limit: number
 }
 
+const optionKeys: ReadonlySet<string> = new Set(["algorithm", "min", "max", "initial"])
+
 /** Throws `InvalidOption`. A snapshot carries what was learned; attempts in flight do not outlive a process. */
 export const make = (options: Options = {}): AdaptiveBulkhead => {
+  onlyKeys("AdaptiveBulkhead", options, optionKeys)
   const { algorithm, bounds } = resolve(options)
   const limit = algorithm.make(bounds)
   const full: LocalReject = reject("BulkheadFull") // made once: rejections are common

@@ -34,7 +34,7 @@ import {
   type Rng,
   reject
 } from "../model/Gate.ts"
-import { InvalidOption, integer, positive } from "../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys, positive } from "../model/InvalidOption.ts"
 import type { Outcome, Unused } from "../model/Outcome.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 import * as OpenPeriod from "./internal/OpenPeriod.ts"
@@ -101,11 +101,25 @@ const busy = reject("BreakerProbing")
 const byHand = reject("Isolated", Number.POSITIVE_INFINITY)
 const ramping: LocalReject = { ...reject("Ramping"), soft: true }
 
+const optionKeys: ReadonlySet<string> = new Set([
+  "trip",
+  "openFor",
+  "maxOpenFor",
+  "maxHint",
+  "probes",
+  "successesToClose",
+  "probeLease",
+  "rampFor",
+  "aggression",
+  "metricsOnly"
+])
+
 /**
  * Rejects with `BreakerOpen` (and until when), `BreakerProbing` (a probe may end any time), `Isolated`, or softly with
  * `Ramping`. Throws `InvalidOption`.
  */
 export const make = (options: Options = {}): Breaker => {
+  onlyKeys("Breaker", options, optionKeys)
   const { aggression, metricsOnly, probeLease, probes, rampFor, successesToClose, trip } = resolve(options)
   const period = OpenPeriod.make(options)
   const tally = trip.make()

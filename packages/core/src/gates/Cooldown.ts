@@ -7,6 +7,7 @@
  */
 import type * as Duration from "effect/Duration"
 import { type Gate, type GateEvent, type LocalReject, type Millis, noEvents } from "../model/Gate.ts"
+import { onlyKeys } from "../model/InvalidOption.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 import { numberAt, remaining } from "./internal/snapshots.ts"
 
@@ -41,8 +42,11 @@ const rest = (reason: Reason, until: Millis): LocalReject & { readonly reason: R
 })
 const ready = rest("CoolingDown", Number.NEGATIVE_INFINITY)
 
+const optionKeys: ReadonlySet<string> = new Set(["withoutHint", "maxHint", "misconfiguredFor"])
+
 /** Rejects with `CoolingDown` or `Misconfigured`, whichever set the end of the rest. Throws `InvalidOption`. */
 export const make = (options: Options = {}): Cooldown => {
+  onlyKeys("Cooldown", options, optionKeys)
   const withoutHint = positiveMillis("Cooldown: withoutHint", options.withoutHint ?? "1 second")
   const maxHint = positiveMillis("Cooldown: maxHint", options.maxHint ?? "10 minutes")
   const misconfiguredFor = positiveMillis("Cooldown: misconfiguredFor", options.misconfiguredFor ?? "5 minutes")

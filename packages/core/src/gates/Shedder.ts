@@ -24,7 +24,7 @@
 import type * as Duration from "effect/Duration"
 import type { Cost, Priority } from "../model/Cost.ts"
 import { type Gate, type GateEvent, type LocalReject, type Millis, noEvents, reject } from "../model/Gate.ts"
-import { InvalidOption, integer, positive } from "../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys, positive } from "../model/InvalidOption.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 import type * as Selection from "./internal/Selection.ts"
 import { make as makeSelection } from "./internal/Selection.ts"
@@ -77,8 +77,21 @@ export interface Shedder extends Gate<Permit> {
 const successes = 0
 const failures = 1
 
+const optionKeys: ReadonlySet<string> = new Set([
+  "order",
+  "choice",
+  "exempt",
+  "arrivals",
+  "window",
+  "buckets",
+  "minSamples",
+  "hold",
+  "steps"
+])
+
 /** Rejects with `Shed`; `retryAt` is when the step may end at the earliest, unless that is past. Throws `InvalidOption`. */
 export const make = (options: Options = {}): Shedder => {
+  onlyKeys("Shedder", options, optionKeys)
   const { buckets, hold, minSamples, steps, windowMs } = resolve(options)
   const defaults = { order: "lowestFirst", exempt: ["P0"], windowMs, buckets } as const
   const selection = makeSelection("Shedder", options, defaults)

@@ -37,6 +37,16 @@ export const share = (option: string, value: number): number => {
   throw new InvalidOption(option, "a share in [0, 1]", value)
 }
 
+/**
+ * Throws `InvalidOption` for a key that nobody reads: a misspelt one would be ignored in silence, a constraint with it. For
+ * plain JavaScript; the compiler finds it in TypeScript, mostly.
+ */
+export const onlyKeys = (where: string, options: object, keys: ReadonlySet<string>): void => {
+  for (const key in options) {
+    if (!keys.has(key)) throw new InvalidOption(where, `made of ${[...keys].join(", ")}`, key)
+  }
+}
+
 const show = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
   if (typeof value === "object" && value !== null) {

@@ -33,7 +33,10 @@ export class NoCandidate extends Schema.TaggedError<NoCandidate>()("NoCandidate"
 
 /** The router itself takes no further call now: it sheds load, or too many are waiting already. No target was asked. */
 export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
-  /** What refused: `Shed`, `QueueFull`, `Evicted` by a more urgent call, or the word of a gate of your own. */
+  /**
+   * What refused: `Shed`, `QueueFull`, `QueueTimeout` (others were served first), `Evicted` by a more urgent call, or the word
+   * of a gate of your own.
+   */
   by: Schema.String,
   priority: Schema.String
 }) {

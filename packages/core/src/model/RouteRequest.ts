@@ -3,7 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import type { Cost, Priority } from "./Cost.ts"
-import { InvalidOption, integer } from "./InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys } from "./InvalidOption.ts"
 import type { Capability, Target } from "./Target.ts"
 
 /** Hard constraints. They filter: no failover, no affinity and no panic crosses them. */
@@ -61,9 +61,21 @@ export interface RouteRequest {
   readonly cacheKey: string | undefined
   readonly maxOutputTokens: number | undefined
   readonly tags: Readonly<Record<string, string>>
+  /**
+   * False: somebody else answers when the targets cannot (a ladder, a stale entry), so a call does not wait for targets that
+   * are all closed for long.
+   */
+  readonly patient: boolean
   /** The rung of a ladder that asks; `undefined` for what an application asked itself. */
   readonly rung: string | undefined
 }
+
+/** Those of `Options`, and those that stand beside them in one object: of streams, Promises and the hand-off. */
+const optionKeys: ReadonlySet<string> = new Set([
+  ...["priority", "deadline", "tenant", "affinityKey", "estimatedTokens", "needs", "idempotent", "cacheKey"],
+  ...["maxOutputTokens", "tags", "isContent", "isEnd", "isIrrevocable", "onBreak", "signal", "after", "expected"]
+])
+const needKeys: ReadonlySet<string> = new Set(["capabilities", "regions", "contextTokens", "allow"])
 
 const TypeId = "~@spillway/core/RouteRequest"
 const noTags: Readonly<Record<string, string>> = {}
@@ -78,6 +90,19 @@ export const make = (options: Options = {}): RouteRequest => {
   if (typeof options !== "object" || options === null) throw new InvalidOption(where, "an object", options)
   if (options.idempotent !== undefined && typeof options.idempotent !== "boolean") {
     throw new InvalidOption(`${where}: idempotent`, "true or false", options.idempotent)
+  }
+  onlyKeys(where, options, optionKeys)
+  if (options.needs !== undefined) {
+    if (typeof options.needs !== "object" || options.needs === null) {
+      throw new InvalidOption(`${where}: needs`, "an object", options.needs)
+    }
+    onlyKeys(`${where}: needs`, options.needs, needKeys)
+    const { contextTokens } = options.needs
+    if (contextTokens !== undefined) integer(`${where}: needs.contextTokens`, contextTokens, 0)
+  }
+  for (const name of ["cacheKey", "tenant", "affinityKey"] as const) {
+    const value = options[name]
+    if (value !== undefined && typeof value !== "string") throw new InvalidOption(`${where}: ${name}`, "a text", value)
   }
   for (const list of ["regions", "capabilities"] as const) {
     const value = options.needs?.[list]
@@ -111,6 +136,7 @@ export const make = (options: Options = {}): RouteRequest => {
     maxOutputTokens:
       options.maxOutputTokens === undefined ? undefined : integer(`${where}: maxOutputTokens`, options.maxOutputTokens),
     tags: options.tags ?? noTags,
+    patient: true,
     rung: undefined
   }
 }

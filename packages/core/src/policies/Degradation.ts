@@ -13,7 +13,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import type { GateEvent, LocalReject, Millis, Verdict } from "../model/Gate.ts"
-import { InvalidOption, integer, positive } from "../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys, positive } from "../model/InvalidOption.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 import type { Target } from "../model/Target.ts"
 
@@ -86,8 +86,11 @@ export interface Policy {
 /** The degradation of an application. Its tiers' states are each router's own. */
 export class Degradation extends Context.Service<Degradation, Policy>()("@spillway/core/policies/Degradation") {}
 
+const optionKeys: ReadonlySet<string> = new Set(["availability", "maxWait", "minStay", "rampFor", "ladder"])
+
 /** Throws `InvalidOption`. */
 export const make = (options: Options = {}): Policy => {
+  onlyKeys("Degradation", options, optionKeys)
   const millis = (name: string, input: Duration.Input) =>
     positive(`Degradation: ${name}`, positiveMillis(`Degradation: ${name}`, input))
   const minStay = millis("minStay", options.minStay ?? "10 seconds")

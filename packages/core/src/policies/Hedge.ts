@@ -13,7 +13,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import type { Millis } from "../model/Gate.ts"
-import { InvalidOption, integer, positive, share } from "../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys, positive, share } from "../model/InvalidOption.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 import * as Quantile from "../state/Quantile.ts"
 import * as RetryBudget from "./RetryBudget.ts"
@@ -68,8 +68,21 @@ export interface Hedge {
 /** The hedging of an application, `undefined` for none. Routers that are given the same layer share its cap. */
 export class Hedging extends Context.Service<Hedging, Hedge | undefined>()("@spillway/core/policies/Hedge") {}
 
+const optionKeys: ReadonlySet<string> = new Set([
+  "after",
+  "percentile",
+  "minSamples",
+  "min",
+  "max",
+  "window",
+  "maxExtra",
+  "minPerSecond",
+  "maxKeys"
+])
+
 /** Throws `InvalidOption`. */
 export const make = (options: Options = {}): Hedge => {
+  onlyKeys("Hedge", options, optionKeys)
   const delays = options.after === undefined ? measured(options) : fixed(options)
   const budget = RetryBudget.make({
     ratio: share("Hedge: maxExtra", options.maxExtra ?? 0.05),

@@ -7,7 +7,7 @@
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
-import { integer } from "../model/InvalidOption.ts"
+import { integer, onlyKeys } from "../model/InvalidOption.ts"
 import * as Backoff from "./Backoff.ts"
 import * as RetryBudget from "./RetryBudget.ts"
 import * as RetryTable from "./RetryTable.ts"
@@ -36,7 +36,16 @@ export interface Policy {
 export class RetryPolicy extends Context.Service<RetryPolicy, Policy>()("@spillway/core/policies/RetryPolicy") {}
 
 /** Throws `InvalidOption`. */
-export const make = (options: Options = {}): Policy => ({
+export const make = (options: Options = {}): Policy => {
+  onlyKeys("RetryPolicy", options, keys)
+  onlyKeys("RetryPolicy: budget", options.budget ?? {}, budgetKeys)
+  return resolve(options)
+}
+
+const keys: ReadonlySet<string> = new Set(["maxAttempts", "transient", "throttled", "budget", "reasons"])
+const budgetKeys: ReadonlySet<string> = new Set(["ratio", "minPerSecond", "ttl"])
+
+const resolve = (options: Options): Policy => ({
   maxAttempts: options.maxAttempts === undefined ? 3 : integer("RetryPolicy: maxAttempts", options.maxAttempts),
   transient: Backoff.make({ base: "50 millis", ...options.transient }),
   throttled: Backoff.make({ base: "1 second", ...options.throttled }),

@@ -3,6 +3,7 @@
  * silent for one of these is not asked again by the same call.
  */
 import type * as Duration from "effect/Duration"
+import { onlyKeys } from "../model/InvalidOption.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 
 export interface Options {
@@ -22,7 +23,14 @@ export interface Timeouts {
 }
 
 /** Throws `InvalidOption`. */
-export const make = (where: string, options: Options = {}): Timeouts => ({
+export const make = (where: string, options: Options = {}): Timeouts => {
+  onlyKeys(`${where}: timeouts`, options, keys)
+  return resolve(where, options)
+}
+
+const keys: ReadonlySet<string> = new Set(["attempt", "firstContent", "idle"])
+
+const resolve = (where: string, options: Options): Timeouts => ({
   attemptMs: positiveMillis(`${where}: timeouts.attempt`, options.attempt ?? "2 minutes"),
   firstContentMs: positiveMillis(`${where}: timeouts.firstContent`, options.firstContent ?? "60 seconds"),
   idleMs: positiveMillis(`${where}: timeouts.idle`, options.idle ?? "60 seconds")

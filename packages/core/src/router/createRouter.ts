@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import { type Classifier, CurrentClassifier } from "../model/Classifier.ts"
 import type { Decision, DecisionRecord } from "../model/Decision.ts"
 import type { Gate } from "../model/Gate.ts"
-import { InvalidOption } from "../model/InvalidOption.ts"
+import { InvalidOption, onlyKeys } from "../model/InvalidOption.ts"
 import type { ProviderModel } from "../model/ProviderModel.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
 import { CurrentStrategy, type Strategy } from "../model/Strategy.ts"
@@ -96,7 +96,7 @@ export interface PromiseRouter<in out Id extends string, out C> {
   ) => LanguageModel.LanguageModel
   /** The same router for Effect code. */
   readonly router: Router.Router<Id, C>
-  /** Ends the router's timers. Calls in flight go on. */
+  /** Ends what the router itself runs: shared runs of the cache and tasks are interrupted. Other calls in flight go on. */
   readonly close: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
@@ -110,12 +110,28 @@ export interface Tasks {
   readonly cancel: (taskId: string) => Promise<boolean>
 }
 
+const optionKeys: ReadonlySet<string> = new Set([
+  ...["targets", "tiers", "route", "timeouts", "pipeline", "strategy", "gates", "retry", "admission", "hedge"],
+  ...["degradation", "cache", "handoff", "shed", "classify", "telemetry"]
+])
+
 /** Throws `InvalidOption` when an option is wrong. */
 export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
   options: CreateOptions<Specs>
 ): PromiseRouter<IdOf<Specs>, ClientOf<Specs>> => {
   if (typeof options !== "object" || options === null) {
     throw new InvalidOption("createRouter: options", "an object with targets and a strategy", options)
+  }
+  onlyKeys("createRouter", options, optionKeys)
+  if (options.shed !== undefined && typeof options.shed !== "function") {
+    throw new InvalidOption(
+      "createRouter: shed",
+      "a function that makes a gate, such as () => Shedder.make()",
+      options.shed
+    )
+  }
+  if (options.classify !== undefined && typeof options.classify !== "function") {
+    throw new InvalidOption("createRouter: classify", "a function", options.classify)
   }
   if (typeof options.strategy?.make !== "function") {
     throw new InvalidOption(
@@ -202,6 +218,7 @@ const route = <Id extends string, C, A>(
   const signal = options?.signal
   if (signal !== undefined && !isSignal(signal)) return Promise.reject(noSignal(signal))
   if (signal?.aborted === true) return Promise.reject(signal.reason)
+  if (typeof run !== "function") return Promise.reject(new InvalidOption("route: call", "a function", run))
   return new Promise((resolve, reject) => {
     const request = RouteRequest.from(options)
     if (!Around.isDirect(core, request, "route")) {

@@ -22,7 +22,7 @@
 import * as Duration from "effect/Duration"
 import type { Priority } from "../model/Cost.ts"
 import type { LocalReject, Millis } from "../model/Gate.ts"
-import { InvalidOption, integer, positive } from "../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys, positive } from "../model/InvalidOption.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 import { byClass, byDueTime, byShare, type ClassOrder } from "./internal/admission/ClassOrder.ts"
 import { Codel } from "./internal/admission/Codel.ts"
@@ -131,10 +131,16 @@ export interface Snapshot {
   readonly dropped: Readonly<Record<DropReason, number>>
 }
 
+const optionKeys: ReadonlySet<string> = new Set(["maxQueued", "maxWait", "order", "fairness", "codel"])
+
 /** Throws `InvalidOption`. */
 export const make = <W extends Waiter = Waiter>(options: Options = {}): AdmissionQueue<W> => {
+  onlyKeys("AdmissionQueue", options, optionKeys)
   const where = "AdmissionQueue"
   const { codel = false, fairness = {}, maxWait, order = deadline() } = options
+  if (typeof order?.make !== "function") {
+    throw new InvalidOption(`${where}: order`, "strict, weighted() or deadline() of this module", order)
+  }
   const weightOf = fairness === false ? () => 1 : weightsOf(fairness.weights ?? {})
   const codelOf = codel === false ? () => undefined : codelsOf(codel)
   const newestFirst = codel !== false && codel.newestFirst === true

@@ -14,7 +14,7 @@ import * as Headroom from "../gates/Headroom.ts"
 import * as MultiLimit from "../gates/MultiLimit.ts"
 import * as RateLimit from "../gates/RateLimit.ts"
 import type { Gate } from "../model/Gate.ts"
-import { InvalidOption } from "../model/InvalidOption.ts"
+import { InvalidOption, onlyKeys } from "../model/InvalidOption.ts"
 import type { Target } from "../model/Target.ts"
 
 /** Makes the gates of one target. Called once per target. */
@@ -60,6 +60,13 @@ export interface Options {
 
 /** The default gates. A limit only where the target, or its account, names one. */
 export const make = (options: Options = {}): GatesOf => {
+  if (typeof options !== "object" || options === null) throw new InvalidOption("Gates", "an object", options)
+  onlyKeys("Gates", options, keys)
+  const { headroom } = options
+  if (typeof headroom === "object") onlyKeys("Gates: headroom", headroom, headroomKeys)
+  if (typeof headroom === "object" && headroom.shedding !== "accepted") {
+    throw new InvalidOption("Gates: headroom.shedding", `"accepted"`, headroom.shedding)
+  }
   // Made once, not per router: routers that are given the same layer share the account as they do in reality.
   const accounts = new Map(
     Object.entries(options.accounts ?? {}).map(([name, limits]) => {
@@ -77,6 +84,11 @@ export const make = (options: Options = {}): GatesOf => {
   }
   return Object.assign((target: Target) => forTargets([target])(target), { forTargets })
 }
+
+const keys: ReadonlySet<string> = new Set([
+  ...["breaker", "cooldown", "maxInFlight", "adaptive", "ejection", "headroom", "learnLimits", "accounts"]
+])
+const headroomKeys: ReadonlySet<string> = new Set(["share", "shedding"])
 
 export const layer = (options?: Options): Layer.Layer<Gates> => Layer.sync(Gates, () => make(options))
 

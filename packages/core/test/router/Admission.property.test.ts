@@ -50,8 +50,7 @@ const situation = fc.record({
   maxQueued: fc.constantFrom(0, 2, 4, 1000),
   maxAttempts: fc.integer({ min: 1, max: 3 }),
   limited: fc.boolean(),
-  // As many as one turn of the queue looks at: beyond that a waiter may be overlooked.
-  calls: fc.array(call, { minLength: 2, maxLength: 8, size: "max" })
+  calls: fc.array(call, { minLength: 2, maxLength: 12, size: "max" })
 })
 type Situation = typeof situation extends fc.Arbitrary<infer S> ? S : never
 type Plan = Situation["calls"][number]

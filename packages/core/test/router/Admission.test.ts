@@ -2,9 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Router } from "@spillway/core"
 import { type Gate, reject } from "@spillway/core/Gate"
+import { unspecified } from "@spillway/core/RouteRequest"
 import { Cause, Clock, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as Trip from "../../src/gates/Trip.ts"
+import { Admission } from "../../src/router/internal/Admission.ts"
 import * as AdmissionQueue from "../../src/state/AdmissionQueue.ts"
 import { invalidRequest, overloaded, rateLimited } from "./fixture.ts"
 import { reasonOf } from "./support/Provider.ts"
@@ -251,7 +253,6 @@ describe("a caller who waits for a target that is back at a known time", () => {
     })
   )
 
-  // `Router.restore` does not tell the queue yet.
   it.effect("is woken when an operator restores the target", () =>
     Effect.gen(function* () {
       const { park, problems, router, send, served } = yield* setup(["a"])
@@ -387,46 +388,32 @@ describe("a caller who leaves", () => {
     })
   )
 
-  it.effect("in the very turn in which another one's patience ends does not take that one with it", () =>
-    Effect.gen(function* () {
-      const { hold, problems, send } = yield* setup(["a"], {
-        ...one,
-        admission: { maxWait: (priority) => (priority === "P0" ? 100 : priority === "P1" ? 10_000 : 1000) }
+  it("takes nobody with it whose patience ends at the same moment", () => {
+    let now = 0
+    const queue = new Admission(
+      { maxWait: "1 second" },
+      [{ verdict: () => reject("BulkheadFull") }],
+      () => now,
+      () => Effect.never
+    )
+    const told: Array<string> = []
+    const leaves: Array<(now: number) => void> = []
+    for (const name of ["leaves", "stays"]) {
+      const caller = { request: unspecified, deadlineAt: 60_000, patienceMs: 0, begin: () => undefined }
+      queue.enter(caller, { atLeastUntil: 0, atMostUntil: Number.POSITIVE_INFINITY }, now, {
+        seated: (leave) => leaves.push(leave),
+        granted: () => told.push(`${name} granted`),
+        dropped: (reason) => told.push(`${name} ${reason}`),
+        threw: () => told.push(`${name} threw`)
       })
-      yield* hold(10_000)
-      const short = yield* send("short", { deadline: "1 second" })
-      const impatient = yield* send("impatient", { priority: "P2" })
-      // Has the queue look at 900: so at 1000 the deadline's timer is the first to go off.
-      yield* TestClock.adjust(800)
-      yield* send("early", { priority: "P0" })
-      yield* TestClock.adjust(200)
-      assert.deepStrictEqual([endOf(impatient), endOf(short)], ["NoCandidate", "DeadlineExceeded"])
-      yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual(problems(), [])
-    })
-  )
-
-  it.effect("in the very turn in which it would be served loses nothing", () =>
-    Effect.gen(function* () {
-      const { call, problems, router, send, served } = yield* setup(["a"], { ...one, ...patient })
-      let waiting: Fiber.Fiber<unknown, unknown> | undefined
-      yield* fork(
-        Effect.andThen(
-          Effect.andThen(
-            router.route({}, () => Effect.sleep("100 millis")),
-            Effect.suspend(() => (waiting === undefined ? Effect.void : Fiber.interrupt(waiting)))
-          ),
-          router.route({}, call("newcomer"))
-        )
-      )
-      waiting = yield* send("waiter", {}, 500)
-      const next = yield* send("next")
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(endOf(next), "next")
-      assert.deepStrictEqual(served, ["waiter on a at 100", "next on a at 100", "newcomer on a at 100"])
-      assert.deepStrictEqual(problems(), [])
-    })
-  )
+      now += 10
+    }
+    now = 1010
+    leaves[0]?.(now)
+    // Both were due: the one that left is told as well, and takes no notice.
+    assert.include(told, "stays QueueTimeout")
+    assert.strictEqual(queue.size, 0)
+  })
 
   it.effect("because somebody else was served first starts no attempt any more", () =>
     Effect.gen(function* () {
@@ -585,6 +572,39 @@ describe("a waiter whom no free target fits", () => {
       assert.deepStrictEqual(served, ["flexible on a at 100", "behind on a at 200", "newcomer on a at 400"])
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(served.length, 10)
+      assert.deepStrictEqual(problems(), [])
+    })
+  )
+
+  it.effect("holds up nobody either when there are many of them", () =>
+    Effect.gen(function* () {
+      const { core, hold, park, problems, send, served } = yield* setup(["a", "b"], one)
+      yield* park("b", 60)
+      yield* hold(500, "a")
+      for (let i = 0; i < 100; i++) yield* send("pinned", only("b"))
+      yield* send("behind", only("a"))
+      yield* send("flexible")
+      yield* TestClock.adjust(500)
+      assert.deepStrictEqual(served, ["behind on a at 500", "flexible on a at 500"])
+      yield* send("newcomer")
+      assert.strictEqual(served[2], "newcomer on a at 500")
+      assert.strictEqual(core.admission.size, 100)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(served.length, 103)
+      assert.deepStrictEqual(problems(), [])
+    })
+  )
+
+  it.effect("holds up nobody for longer than maxWait, however many there are", () =>
+    Effect.gen(function* () {
+      const { park, problems, send, served } = yield* setup(["a", "b"])
+      yield* park("b", 60)
+      for (let i = 0; i < 300; i++) yield* send("pinned", only("b"))
+      yield* send("newcomer", only("a"))
+      yield* send("flexible")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(served, ["newcomer on a at 1000", "flexible on a at 1000"])
+      yield* TestClock.adjust("2 minutes")
       assert.deepStrictEqual(problems(), [])
     })
   )

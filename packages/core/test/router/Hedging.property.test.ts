@@ -282,7 +282,7 @@ it("a hedged call has one winner, two copies at most, and leaves nothing behind"
         Effect.runPromise
       )
     }),
-    { numRuns: 1500 }
+    { numRuns: 1000 }
   )
 }, 300_000)
 

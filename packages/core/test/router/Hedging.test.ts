@@ -4,8 +4,9 @@ import { BreakPolicy, type Router } from "@spillway/core"
 import type { AttemptReason, Cost } from "@spillway/core/Cost"
 import type { DecisionRecord } from "@spillway/core/Decision"
 import { type Gate, reject } from "@spillway/core/Gate"
-import { Cause, Clock, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as Trip from "../../src/gates/Trip.ts"
 import { invalidRequest, overloaded, rateLimited } from "./fixture.ts"
 import * as Provider from "./support/Provider.ts"
 import { fail, hang, isContent, isEnd, type Part, parts, reasonOf, script, wait } from "./support/Provider.ts"
@@ -651,6 +652,35 @@ describe("a stream is hedged", () => {
     })
   )
 
+  it.effect("and the other one may have stopped only while the call backs off from the winner's break", () =>
+    Effect.gen(function* () {
+      const world = yield* World.make(["a", "b"], {
+        hedge,
+        retry: { transient: { base: 5000, cap: 5000, jitter: "none" } }
+      })
+      const provider = Provider.make({
+        a: [script([hang], { closeMs: 3000 }), script([parts("text", "finish")])],
+        b: [script([parts("text"), wait(100), fail(overloaded)])]
+      })
+      const got: Array<Part> = []
+      const fiber = yield* fork(
+        Provider.drain(world.router.stream({}, provider.open, { isContent, isEnd, onBreak: restart }), got)
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(endOf(fiber), "undefined")
+      assert.deepStrictEqual(
+        got.map(({ target, type }) => `${target} ${type}`),
+        ["b text", "b restart", "a text", "a finish"]
+      )
+      assert.deepStrictEqual(told(world.records[0]), [
+        "a primary lost 0-3100",
+        "b hedge failed Overloaded 100-200",
+        "a retry won 5200-5200"
+      ])
+      assert.deepStrictEqual([...world.problems(), ...provider.problems()], [])
+    })
+  )
+
   it.effect("and its winner may break again and again, or run out of time, while the other one is being stopped", () =>
     Effect.gen(function* () {
       const world = yield* World.make(["a", "b", "c"], { hedge, retry: { transient: { base: 10, cap: 10 } } })
@@ -711,6 +741,27 @@ describe("copies are capped", () => {
       assert.strictEqual(endOf(fiber), "a")
       assert.strictEqual(core.retry.budget.snapshot(core.now()).extras, 0)
     })
+  )
+
+  it.effect("and are pressed on no target that would rather not", () =>
+    Effect.gen(function* () {
+      const { problems, records, router } = yield* World.make(["a", "b"], {
+        hedge,
+        gates: { breaker: { trip: Trip.consecutive(1), openFor: "1 second", rampFor: "1 hour" } }
+      })
+      const onB = { needs: { allow: ({ id }: { readonly id: string }) => id === "b" }, idempotent: false }
+      yield* fork(router.route(onB, () => Effect.fail(overloaded)))
+      yield* TestClock.adjust("1200 millis")
+      yield* fork(router.route(onB, () => Effect.void))
+      for (let i = 0; i < 200; i++) {
+        yield* fork(router.route({}, by({ a: answers("a", 150) })))
+        yield* TestClock.adjust(150)
+      }
+      // A tenth of them, at the start of the ramp.
+      const copies = records.filter(({ attempts }) => attempts.length === 2).length
+      assert.isAtMost(Math.abs(copies - 20), 5 * Math.sqrt(200 * 0.1 * 0.9), String(copies))
+      assert.deepStrictEqual(problems(), [])
+    }).pipe(Random.withSeed("ramp"))
   )
 
   it.effect("and go to nobody for whom others wait", () =>

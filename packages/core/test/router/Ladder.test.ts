@@ -245,6 +245,26 @@ describe("an old answer", () => {
     })
   )
 
+  it.effect("is kept for the rung, and comes after the rungs before it", () =>
+    Effect.gen(function* () {
+      const made = yield* setup([shorterOutput({ maxTokens: 10 }), staleCache({ maxAge: "1 hour" }), refuse("no")], {
+        cache: { ttl: 1000 }
+      })
+      const down = model(0)
+      yield* ask(made, 1000, () => Effect.succeed("old"))
+      yield* TestClock.adjust("30 minutes")
+      const old = yield* made.router.answer({ cacheKey: "river" }, down.call)
+      assert.deepStrictEqual([old.value, old.source, old.degraded, old.rung], ["old", "stale", true, "StaleCache"])
+      assert.deepStrictEqual(down.asked, [undefined, 10])
+      const failed = "AttemptsExhausted model a"
+      assert.deepStrictEqual(yield* made.outcomes, ["ok model a", failed, failed, "ok stale "])
+      yield* TestClock.adjust("31 minutes")
+      const late = yield* Effect.exit(made.router.answer({ cacheKey: "river" }, down.call))
+      assert.strictEqual(reasonOf(late), "Refused")
+      assert.deepStrictEqual(made.problems(), [])
+    })
+  )
+
   it.effect("stands in for one whose run takes longer than the call may, and says so", () =>
     Effect.gen(function* () {
       const made = yield* setup([staleCache(), refuse("no")], { cache })

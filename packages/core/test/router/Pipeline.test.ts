@@ -5,6 +5,7 @@ import {
   Bulkhead,
   type Cost,
   DefaultPipeline,
+  Degradation,
   Gate,
   InvalidOption,
   type Outcome,
@@ -518,6 +519,18 @@ describe("a gate of the router", () => {
       )
       assert.strictEqual((yield* inVirtualTime(call)).value, "b")
       assert.deepStrictEqual(made.door.outcomes(), ["Success"])
+    })
+  )
+
+  it.effect("is asked once by a call that goes down a ladder, and told what became of the tiers", () =>
+    Effect.gen(function* () {
+      const ladder = [Degradation.shorterOutput({ maxTokens: 10 })]
+      const made = yield* setup({ degradation: { ladder }, retry: { maxAttempts: 1 } })
+      const answer = yield* made.router.answer({}, ({ request }) =>
+        request.maxOutputTokens === undefined ? Effect.fail(overloaded) : Effect.succeed("short")
+      )
+      assert.strictEqual(answer.rung, "ShorterOutput")
+      assert.deepStrictEqual(made.door.outcomes(), ["Failure"])
     })
   )
 

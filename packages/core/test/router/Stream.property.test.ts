@@ -5,6 +5,7 @@ import { Cause, Clock, Duration, Effect, Exit, Fiber, Random, Scheduler, Stream 
 import { AiError } from "effect/ai"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
+import * as Trip from "../../src/gates/Trip.ts"
 import { invalidRequest, overloaded, rateLimited, wrongKey } from "./fixture.ts"
 import * as Provider from "./support/Provider.ts"
 import {
@@ -19,7 +20,6 @@ import {
   type Step,
   wait
 } from "./support/Provider.ts"
-import * as Trip from "../../src/gates/Trip.ts"
 import * as World from "./support/World.ts"
 
 const network = AiError.make({

@@ -1,6 +1,6 @@
 /** The options of `Ejection`, checked and completed: times in milliseconds. */
 import type * as Duration from "effect/Duration"
-import { InvalidOption, integer, positive, share } from "../../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys, positive, share } from "../../model/InvalidOption.ts"
 import { positiveMillis } from "../../model/RouteRequest.ts"
 
 export interface SuccessRate {
@@ -70,8 +70,23 @@ export interface Rules {
   readonly panicBelow: number
 }
 
+const optionKeys: ReadonlySet<string> = new Set([
+  "consecutive",
+  "successRate",
+  "failurePercentage",
+  "interval",
+  "baseEjection",
+  "maxEjection",
+  "jitter",
+  "maxEjectedShare",
+  "minAvailable",
+  "enforcing",
+  "panicBelow"
+])
+
 /** Throws `InvalidOption`. */
 export const resolve = (options: Options): Rules => {
+  onlyKeys("Ejection", options, optionKeys)
   const where = (name: string) => `Ejection: ${name}`
   const millis = (name: string, input: Duration.Input) => positive(where(name), positiveMillis(where(name), input))
   const baseEjection = millis("baseEjection", options.baseEjection ?? "30 seconds")

@@ -85,6 +85,8 @@ export interface Bounds {
 
 /** Waiters that no free target fits are looked past, up to so many: a turn stays short. */
 const maxLooks = 8
+/** The same while a target is free that none of those wants: else a few who wait for one target would keep all others idle. */
+const maxLooksWhileIdle = 256
 
 export class Admission {
   readonly #queue: AdmissionQueue.AdmissionQueue<Place>
@@ -179,11 +181,24 @@ export class Admission {
   }
 
   #serveOne(now: Millis): boolean {
-    const place = this.#queue.find(now, (place) => place.fits(now), maxLooks)
+    const fits = (place: Place) => place.fits(now)
+    let place = this.#queue.find(now, fits, maxLooks)
+    if (place === undefined && this.#queue.size > maxLooks && this.#anyIsFree(now)) {
+      place = this.#queue.find(now, fits, maxLooksWhileIdle)
+    }
     if (place === undefined) return false
     this.#queue.take(place, now)
     place.grant(now)
     return true
+  }
+
+  #anyIsFree(now: Millis): boolean {
+    const cost = this.#queue.head(now)?.request.cost
+    try {
+      return cost !== undefined && this.#states.some((state) => state.verdict(now, cost) === undefined)
+    } catch {
+      return true
+    }
   }
 
   /** Wakes at the first moment at which something changes by itself; never while nobody waits. */

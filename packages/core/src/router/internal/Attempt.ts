@@ -77,7 +77,7 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   /** Facts about the answer, for records, spans and money. May be called several times; later values win. */
   report(facts: AttemptFacts): void {
-    const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+    const known = Object.fromEntries(Object.entries(facts ?? {}).filter(([, value]) => value !== undefined))
     this.facts = { ...this.facts, ...known }
   }
 

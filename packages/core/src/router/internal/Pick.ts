@@ -89,7 +89,10 @@ export const make = <Id extends string, C>(
   }
   const fromReluctant = (now: Millis): Picked<Id, C> | undefined => {
     if (reluctant === undefined) return undefined
-    const permit = reluctant.admit(now, history.costFor(reluctant), always)
+    const cost = history.costFor(reluctant)
+    // A copy has somebody already: the first attempt's target.
+    if (cost.reason === "hedge") return undefined
+    const permit = reluctant.admit(now, cost, always)
     return isReject(permit) ? undefined : { state: reluctant, permit }
   }
   /** What the tier is to anybody; written by `standing`. */

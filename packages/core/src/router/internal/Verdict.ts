@@ -8,11 +8,14 @@ export const isOurs = (error: unknown): boolean => error instanceof AttemptTimeo
 /** A bug, ours or the application's: it says nothing about a target and is not hidden by another attempt. */
 export const defect: Classification = { outcome: ignored, errorType: "Defect", sameTarget: false, otherTarget: false }
 
-/** A classifier that throws counts as "says nothing"; the call's own error goes on. */
+/** A classifier that throws, or answers with something else, counts as "says nothing"; the call's own error goes on. */
 export const of = (classify: Classifier, error: unknown): Classification => {
   try {
-    return classify(error)
+    const answer = classify(error)
+    return typeof answer.errorType === "string" && typeof answer.outcome._tag === "string" ? answer : nothing
   } catch {
-    return { ...defect, errorType: "_OTHER" }
+    return nothing
   }
 }
+
+const nothing: Classification = { ...defect, errorType: "_OTHER" }

@@ -48,7 +48,7 @@ const nobody = <Id extends string, C, A, E>(
   if (attempt !== undefined) return launch(run, attempt, now)
   const exclusions = guarded(run, () => CallError.exclusions(call, now))
   if (exclusions === "threw") return
-  if (exclusions.length === 0) return overloaded(run, "Queue", now)
+  if (exclusions.length === 0) return overloaded(run, "QueueTimeout", now)
   const maxAttempts = call.lastRule?.maxAttempts ?? call.core.retry.maxAttempts
   const reason = () =>
     Waiting.allAsked(exclusions)

@@ -24,10 +24,12 @@ export const plan = <Id extends string, C>(call: Call<Id, C>, now: Millis): Plan
   let otherAt: Millis | undefined
   let againAt: Millis | undefined
   let anyTime = false
+  let isFree = false
   for (const state of states) {
     const why = excluded(state, call.request, call, now)
     if (why?.final === true) continue
     const opensAt = why?.retryAt
+    if (why === undefined) isFree = true
     if (why !== undefined && why.reason !== "Tried") backAt = earlier(opensAt, backAt)
     // Who has failed this call is asked again after the back-off, whoever keeps it busy until then.
     if (call.tried?.includes(state) === true) againAt = earlier(opensAt ?? now, againAt)
@@ -42,15 +44,20 @@ export const plan = <Id extends string, C>(call: Call<Id, C>, now: Millis): Plan
     // Somebody else may come free before the back-off is over.
     if (anyTime) return inQueue(now, now + ms)
     if (otherAt !== undefined && otherAt < Math.min(now + ms, call.deadlineAt)) return inQueue(otherAt + late, now + ms)
-    return now + ms < call.deadlineAt ? { _tag: "Sleep", ms } : { _tag: "GiveUp", backAt }
+    return now + ms < call.deadlineAt && isWorth(call, ms) ? { _tag: "Sleep", ms } : { _tag: "GiveUp", backAt }
   }
   // A tier that is merely busy is left for the next one after `maxWait`, whoever else is back at a known time.
   const leaves = anyTime && !call.spills && call.core.tiers.length > 1
-  if (backAt !== undefined && backAt < call.deadlineAt && !leaves) {
+  // Where one is free it only waits for its turn.
+  if (backAt !== undefined && backAt < call.deadlineAt && isWorth(call, backAt - now) && !leaves && !isFree) {
     return inQueue(backAt + late, Number.POSITIVE_INFINITY)
   }
   return anyTime ? inQueue(now, Number.POSITIVE_INFINITY) : { _tag: "GiveUp", backAt }
 }
+
+/** Where somebody else answers when no target can, nobody waits long for one. */
+const isWorth = <Id extends string, C>(call: Call<Id, C>, ms: Millis): boolean => call.request.patient || ms <= brief
+const brief: Millis = 1000
 
 const earlier = (at: Millis | undefined, before: Millis | undefined): Millis | undefined =>
   at === undefined || before === undefined ? (at ?? before) : Math.min(at, before)

@@ -15,10 +15,19 @@ export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
     next: (request: RouteRequest) => Effect.Effect<Answer<A>, E | RouteError.RouteError, R>,
     info: RouterInfo
   ) => {
+    const once: Effect.Effect<ResponseCache.Cached<Answer<A>>, E | RouteError.RouteError, R> = Effect.flatMap(
+      keyOf(request, info),
+      (key) =>
+        Effect.flatMap(cache.peek(key), (old) =>
+          // With an old answer at hand nobody waits long for targets that are all closed.
+          cache.get(key, next(old === undefined ? request : { ...request, patient: false }), {
+            staleOn: RouteError.isRouteError
+          })
+        )
+    )
     const answered = Effect.map(
-      Effect.flatMap(keyOf(request, info), (key) =>
-        cache.get(key, next(request), { staleOn: RouteError.isRouteError })
-      ),
+      // Who shared the run of somebody in more of a hurry begins one of his own.
+      Effect.catchIf(once, isShorterDeadline(request), () => once),
       ({ source, value }): Answer<A> =>
         source === "miss"
           ? value
@@ -62,6 +71,13 @@ export const keyOf = (request: RouteRequest, info: RouterInfo): Effect.Effect<Ca
   Effect.orDie(CacheKey.of(request.tenant, [info.route, request.cacheKey ?? null, request.maxOutputTokens ?? null]))
 
 const sourceOf = (source: Exclude<ResponseCache.Source, "miss">) => (source === "hit" ? "cache" : source)
+
+const isShorterDeadline =
+  (request: RouteRequest) =>
+  (error: unknown): error is RouteError.RouteError =>
+    RouteError.isRouteError(error) &&
+    error.reason._tag === "DeadlineExceeded" &&
+    error.reason.deadlineMs < request.deadlineMs
 
 const tooLate = (request: RouteRequest) =>
   new RouteError.RouteError({

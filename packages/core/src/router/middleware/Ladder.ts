@@ -95,19 +95,25 @@ export const make = (degradation: Degradation.Policy, cache: ResponseCache.Servi
       : beforeTheFirst(found.body, (again) => streamDown(found.rest, again, next))
   }
 
+  /** Who has a rung for "nobody can" need not wait for somebody. */
+  const hurried = degradation.rungs("NoCandidate").length > 0
+  const first = (request: RouteRequest): RouteRequest => (hurried ? { ...request, patient: false } : request)
+
   return {
     applies: () => reasons.some((reason) => degradation.rungs(reason).length > 0),
     route: (request, next, info) =>
       Effect.suspend(() => {
         const startedAt = info.now()
-        return Effect.catchIf(next(request), isTiersFailed, (error) =>
+        return Effect.catchIf(next(first(request)), isTiersFailed, (error) =>
           climbDown(begin(request, startedAt, error, info), error, next)
         )
       }),
     stream: (request, next, info) =>
       Stream.suspend(() => {
         const startedAt = info.now()
-        return beforeTheFirst(next(request), (error) => streamDown(begin(request, startedAt, error, info), error, next))
+        return beforeTheFirst(next(first(request)), (error) =>
+          streamDown(begin(request, startedAt, error, info), error, next)
+        )
       })
   }
 }

@@ -1,6 +1,6 @@
 /** Options of the cache and of its calls; checked, and in milliseconds. */
 import * as Duration from "effect/Duration"
-import { InvalidOption, integer, positive, share } from "../../../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys, positive, share } from "../../../model/InvalidOption.ts"
 import { weigh } from "./weigh.ts"
 
 /** How long an answer is kept, and what for. A call may say it for the answer it fetches; entries keep what they came with. */
@@ -84,8 +84,23 @@ export interface Policy<A, E> {
 
 const where = "ResponseCache"
 
+const optionKeys: ReadonlySet<string> = new Set([
+  "jitter",
+  "earlyRefresh",
+  "keepFor",
+  "maxEntries",
+  "maxWeight",
+  "maxEntryWeight",
+  "weigh",
+  "maxStall",
+  "ttl",
+  "staleFor",
+  "staleIfError"
+])
+
 /** Throws `InvalidOption`. */
 export const settings = (options: Options = {}): Settings => {
+  onlyKeys("ResponseCache", options, optionKeys)
   const earlyRefresh = options.earlyRefresh ?? 0
   if (!(earlyRefresh >= 0 && earlyRefresh < Number.POSITIVE_INFINITY)) {
     throw new InvalidOption(`${where}: earlyRefresh`, "a finite number >= 0", earlyRefresh)

@@ -2,7 +2,7 @@
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import type { Millis } from "../../../model/Gate.ts"
-import { InvalidOption, integer } from "../../../model/InvalidOption.ts"
+import { InvalidOption, integer, onlyKeys } from "../../../model/InvalidOption.ts"
 import { positiveMillis } from "../../../model/RouteRequest.ts"
 import type * as TaskTable from "./TaskTable.ts"
 
@@ -69,8 +69,19 @@ export interface Settings {
   readonly newTaskId: () => string
 }
 
+const optionKeys: ReadonlySet<string> = new Set([
+  "after",
+  "asyncMax",
+  "maxAsync",
+  "onFull",
+  "ttl",
+  "maxResults",
+  "newTaskId"
+])
+
 /** Throws `InvalidOption`. */
 export const resolve = (options: Options): Settings => {
+  onlyKeys("Handoff", options, optionKeys)
   const { asyncMax, maxAsync, maxResults, newTaskId, onFull = "wait" } = options
   const asyncMaxMs = positiveMillis("Handoff: asyncMax", asyncMax ?? "10 minutes")
   const afterMs = limit("Handoff: after", options.after ?? "500 millis", asyncMaxMs)
