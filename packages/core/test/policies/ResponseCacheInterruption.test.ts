@@ -10,7 +10,7 @@ import { cache, counted, countedStream, key, mapStore, type Upstream, upstream }
 
 const a = key("a")
 /** Operations between two yields. Beyond twenty there is next to nothing that is not in one turn. */
-const budgets = [...Array.from({ length: 18 }, (_, i) => i + 3), 24, 32, 48, 64]
+const budgets = [...Array.from({ length: 9 }, (_, i) => i + 3), 14, 18, 24, 64]
 const yields = (n: number) => Effect.repeat(Effect.yieldNow, { times: n })
 const parts = [1, 2, 3, 4]
 
