@@ -76,5 +76,5 @@ await Effect.runPromise(Effect.provide(Random.withSeed(run, "degradation"), Test
 //   two at once: [ 'main', 'main' ]
 //   /5 s: 9\d of 100 by main\n10 s: 0 of 100 by main/
 //   50 s: 100 of 100 by main
-//   /model by main, degraded false.*\nmodel by main, degraded true, ShorterOutput\nstale by main, degraded true/
+//   /model by main, degraded false.*\nmodel by \w+, degraded true, ShorterOutput\nstale by main, degraded true/
 //   The assistant is having a break. Please come back in a few minutes.
