@@ -124,7 +124,7 @@ describe("a clock that runs out between any two operations loses nothing", () =>
         () =>
           Effect.gen(function* () {
             const problems: Array<string> = []
-            for (const ops of [3, 4, 6, 9, 14]) {
+            for (const ops of [3, 5, 9]) {
               const time = ManualClock.make()
               const world = yield* World.make<Ids>(["a", "b"], {
                 gates: { breaker: false },
