@@ -22,9 +22,11 @@ export const isDirect = <Id extends string, C>(
   core: Core<Id, C>,
   request: RouteRequest,
   kind: "route" | "stream"
-): boolean => core.around.length === 0 || !core.around.some((middleware) => wants(middleware, request, kind))
+): boolean => {
+  for (const middleware of core.around) if (wants(middleware, request, kind)) return false
+  return true
+}
 
-/** Asked for each request that comes by: whoever stands outside may hand on another one. */
 const wants = (middleware: RequestMiddleware, request: RouteRequest, kind: "route" | "stream"): boolean =>
   middleware[kind] !== undefined && (middleware.applies === undefined || middleware.applies(request))
 

@@ -95,12 +95,13 @@ export const make = (degradation: Degradation.Policy, cache: ResponseCache.Servi
       : beforeTheFirst(found.body, (again) => streamDown(found.rest, again, next))
   }
 
+  const hasRungs = reasons.some((reason) => degradation.rungs(reason).length > 0)
   /** Who has a rung for "nobody can" need not wait for somebody. */
   const hurried = degradation.rungs("NoCandidate").length > 0
   const first = (request: RouteRequest): RouteRequest => (hurried ? { ...request, patient: false } : request)
 
   return {
-    applies: () => reasons.some((reason) => degradation.rungs(reason).length > 0),
+    applies: () => hasRungs,
     route: (request, next, info) =>
       Effect.suspend(() => {
         const startedAt = info.now()
