@@ -159,6 +159,9 @@ export const positiveMillis = (option: string, input: Duration.Input): number =>
   throw new InvalidOption(option, `a duration > 0, such as "30 seconds" or 1500 (milliseconds)`, input)
 }
 
+/** Words of `violated`: exclusions that no waiting changes. */
+export const violations: ReadonlySet<string> = new Set(["Capability", "Region", "Context", "NotAllowed"])
+
 /** Why `target` cannot take the request at all, or `undefined` when it can. */
 export const violated = (
   needs: Constraints,

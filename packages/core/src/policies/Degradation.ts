@@ -112,7 +112,8 @@ export const make = (options: Options = {}): Policy => {
 
 export const layer = (options?: Options): Layer.Layer<Degradation> => Layer.sync(Degradation, () => make(options))
 
-const failureReasons = [
+/** The reasons of `RouteError` that a ladder may answer. */
+export const failureReasons = [
   "NoCandidate",
   "AttemptsExhausted",
   "RetryBudgetExhausted",

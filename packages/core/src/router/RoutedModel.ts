@@ -25,7 +25,7 @@ import {
   type StreamPart
 } from "../model/ProviderModel.ts"
 import type { RouteError } from "../model/RouteError.ts"
-import type * as RouteRequest from "../model/RouteRequest.ts"
+import * as RouteRequest from "../model/RouteRequest.ts"
 import type { TargetSpec } from "../model/Target.ts"
 import * as CacheKey from "../policies/CacheKey.ts"
 import * as BreakPolicy from "./BreakPolicy.ts"
@@ -266,7 +266,10 @@ const reasonOf = (error: RouteError, metadata: AiError.InternalProviderError["me
   // The application's own words, for whoever reads the error.
   if (reason._tag === "Refused") return new AiError.UnknownError({ description, metadata })
   if (reason._tag === "NotIdempotent") return new AiError.UnknownError({ description, metadata })
-  if (reason._tag === "NoCandidate" && reason.exclusions.every((exclusion) => constraints.has(exclusion.reason))) {
+  if (
+    reason._tag === "NoCandidate" &&
+    reason.exclusions.every((exclusion) => RouteRequest.violations.has(exclusion.reason))
+  ) {
     return new AiError.InvalidRequestError({ description, metadata })
   }
   if (retryAfterMs !== undefined)
@@ -276,6 +279,3 @@ const reasonOf = (error: RouteError, metadata: AiError.InternalProviderError["me
   }
   return new AiError.InternalProviderError({ description, metadata })
 }
-
-/** Exclusions that no waiting changes. */
-const constraints: ReadonlySet<string> = new Set(["Capability", "Region", "Context", "NotAllowed"])

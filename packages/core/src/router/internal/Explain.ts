@@ -1,7 +1,7 @@
 /** What would happen to a request now, and how every target stands: reads everything, changes nothing. */
 import type { CandidateView, Decision } from "../../model/Decision.ts"
 import type { GateSnapshot, Millis } from "../../model/Gate.ts"
-import type { RouteRequest } from "../../model/RouteRequest.ts"
+import { type RouteRequest, violations } from "../../model/RouteRequest.ts"
 import type { TierSnapshot } from "../../policies/Degradation.ts"
 import type * as RetryBudget from "../../policies/RetryBudget.ts"
 import type * as AdmissionQueue from "../../state/AdmissionQueue.ts"
@@ -99,13 +99,12 @@ const serves = <Id extends string, C>(
   return (
     core.tiers[number]?.states.some(
       (state, i) =>
-        !constraints.has(inTier[i]?.excluded ?? "") &&
+        !violations.has(inTier[i]?.excluded ?? "") &&
         core.degradation.availability(state.verdict(now, busyCost), now, state.target) === "busy"
     ) === true
   )
 }
 
-const constraints: ReadonlySet<string> = new Set(["Capability", "Region", "Context", "NotAllowed"])
 const busyCost = { requests: 1, tokens: 0 }
 
 export const status = <Id extends string, C>(core: Core<Id, C>): RouterStatus<Id> => {

@@ -21,9 +21,7 @@ export const excluded = <Id extends string, C>(
 ): { readonly reason: string; readonly retryAt: Millis | undefined; readonly final: boolean } | undefined => {
   const needs = unfit(state, request, history)
   if (needs !== undefined) return { reason: needs, retryAt: undefined, final: true }
-  if (history.barred?.includes(state) === true || (history.only !== undefined && history.only !== state)) {
-    return { reason: "Tried", retryAt: undefined, final: true }
-  }
+  if (isBarred(state, history)) return { reason: "Tried", retryAt: undefined, final: true }
   const verdict = state.verdict(now, history.costFor(state))
   if (verdict !== undefined) {
     const forEver =
@@ -38,6 +36,18 @@ export const excluded = <Id extends string, C>(
     ? undefined
     : { reason: refusal.reason, retryAt: refusal.retryAt, final: refusal.retryAt === undefined }
 }
+
+/** Not again by this call. */
+const isBarred = <Id extends string, C>(state: TargetState<Id, C>, history: History<Id, C>): boolean =>
+  history.barred?.includes(state) === true || (history.only !== undefined && history.only !== state)
+
+/** Does the call itself leave this target out, by what it has learned or by what it needs? */
+const isRuledOut = <Id extends string, C>(
+  state: TargetState<Id, C>,
+  request: RouteRequest,
+  history: History<Id, C>
+): boolean =>
+  history.tried?.includes(state) === true || isBarred(state, history) || unfit(state, request, history) !== undefined
 
 /** Reasons that no waiting mends, unless they come with a time. */
 const hopeless: ReadonlySet<string> = new Set(["NeverFits", "BudgetExhausted"])
@@ -66,10 +76,7 @@ export const make = <Id extends string, C>(
   const eligible = (candidate: Candidate): boolean => {
     const state = candidate as TargetState<Id, C>
     if (refused?.some((refusal) => refusal.state === state) === true) return false
-    if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) return false
-    if (history.only !== undefined && history.only !== state) return false
-    if (unfit(state, request, history) !== undefined) return false
-    return state.verdict(at, history.costFor(state)) === undefined
+    return !isRuledOut(state, request, history) && state.verdict(at, history.costFor(state)) === undefined
   }
 
   /** A target that would rather not, and is asked again when nobody else can. */
@@ -104,9 +111,7 @@ export const make = <Id extends string, C>(
     for (const state of tier.states) {
       const one = degradation.availability(state.verdict(now, history.costFor(state)), now, state.target)
       ofTier = ofTier === undefined ? one : Degradation.better(ofTier, one)
-      if (unfit(state, request, history) !== undefined) continue
-      if (history.tried?.includes(state) === true || history.barred?.includes(state) === true) continue
-      if (history.only !== undefined && history.only !== state) continue
+      if (isRuledOut(state, request, history)) continue
       best = best === undefined ? one : Degradation.better(best, one)
     }
     return best

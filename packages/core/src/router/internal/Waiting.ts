@@ -5,6 +5,7 @@
  */
 import type { Millis, Rng, Verdict } from "../../model/Gate.ts"
 import type { Exclusion } from "../../model/RouteError.ts"
+import { violations } from "../../model/RouteRequest.ts"
 import * as Backoff from "../../policies/Backoff.ts"
 import * as RetryTable from "../../policies/RetryTable.ts"
 import type { Bounds } from "./Admission.ts"
@@ -92,6 +93,5 @@ export const backAt = <Id extends string, C>(call: Call<Id, C>, now: Millis): Mi
 
 /** No gate keeps anybody closed: who could be asked was, and may not be asked again; the others the request rules out. */
 export const allAsked = (exclusions: ReadonlyArray<Exclusion>): boolean =>
-  exclusions.some(({ reason }) => reason === "Tried") && exclusions.every(({ reason }) => settled.has(reason))
-
-const settled: ReadonlySet<string> = new Set(["Tried", "Capability", "Region", "Context", "NotAllowed"])
+  exclusions.some(({ reason }) => reason === "Tried") &&
+  exclusions.every(({ reason }) => reason === "Tried" || violations.has(reason))

@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import type { Millis } from "../../model/Gate.ts"
 import * as RouteError from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
-import type * as Degradation from "../../policies/Degradation.ts"
+import * as Degradation from "../../policies/Degradation.ts"
 import type * as ResponseCache from "../../policies/ResponseCache.ts"
 import type { Answer } from "../Answer.ts"
 import type { RequestMiddleware, RouterInfo } from "../Pipeline.ts"
@@ -95,7 +95,7 @@ export const make = (degradation: Degradation.Policy, cache: ResponseCache.Servi
       : beforeTheFirst(found.body, (again) => streamDown(found.rest, again, next))
   }
 
-  const hasRungs = reasons.some((reason) => degradation.rungs(reason).length > 0)
+  const hasRungs = Degradation.failureReasons.some((reason) => degradation.rungs(reason).length > 0)
   /** Who has a rung for "nobody can" need not wait for somebody. */
   const hurried = degradation.rungs("NoCandidate").length > 0
   const first = (request: RouteRequest): RouteRequest => (hurried ? { ...request, patient: false } : request)
@@ -119,8 +119,7 @@ export const make = (degradation: Degradation.Policy, cache: ResponseCache.Servi
   }
 }
 
-const reasons = ["NoCandidate", "AttemptsExhausted", "RetryBudgetExhausted", "DeadlineExceeded", "Overloaded"] as const
-const eligible: ReadonlySet<string> = new Set(reasons)
+const eligible: ReadonlySet<string> = new Set(Degradation.failureReasons)
 
 const isTiersFailed = (error: unknown): error is RouteError.RouteError =>
   RouteError.isRouteError(error) && eligible.has(error.reason._tag)
