@@ -4,17 +4,11 @@
  *
  * Source: https://platform.openai.com/docs/api-reference/chat
  */
-import type { ProviderModel } from "@spillway/core/ProviderModel"
 import type { Capability } from "@spillway/core/Target"
-import type * as LanguageModel from "effect/ai/LanguageModel"
-import * as Config from "effect/Config"
-import * as Effect from "effect/Effect"
-import type * as HttpClient from "effect/http/HttpClient"
-import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "./CallSettings.ts"
-import { resolve } from "./internal/chat/Config.ts"
-import * as Provider from "./internal/chat/Provider.ts"
+import * as ChatDialect from "./internal/chat/ChatDialect.ts"
+import * as Ways from "./internal/engine/Ways.ts"
 import * as Profile from "./Profile.ts"
 
 export interface Options {
@@ -33,38 +27,34 @@ export interface Options {
   readonly capabilities?: Iterable<Capability> | undefined
 }
 
-const config = (options: Options) =>
-  resolve({
-    module: "OpenAi",
-    profile: Profile.openAi,
-    model: options.model,
-    baseUrl: options.baseUrl ?? "https://api.openai.com/v1",
-    apiKey: options.apiKey,
-    keyRequired: true,
-    headers: {
-      ...(options.organization === undefined ? undefined : { "openai-organization": options.organization }),
-      ...(options.project === undefined ? undefined : { "openai-project": options.project }),
-      ...options.headers
-    },
-    settings: options.settings,
-    capabilities: options.capabilities
-  })
+const ways = Ways.make(
+  (options: Options) =>
+    ChatDialect.make({
+      module: "OpenAi",
+      profile: Profile.openAi,
+      model: options.model,
+      baseUrl: options.baseUrl ?? "https://api.openai.com/v1",
+      apiKey: options.apiKey,
+      keyRequired: true,
+      headers: {
+        ...(options.organization === undefined ? undefined : { "openai-organization": options.organization }),
+        ...(options.project === undefined ? undefined : { "openai-project": options.project }),
+        ...options.headers
+      },
+      settings: options.settings,
+      capabilities: options.capabilities
+    }),
+  "OPENAI_API_KEY"
+)
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
-export const make = (options: Options): Effect.Effect<ProviderModel, never, HttpClient.HttpClient> =>
-  Provider.make(config(options))
+export const make = ways.make
 
 /** A model over the global `fetch`, for code without Effect. Throws `InvalidOption`. */
-export const model = (options: Options): ProviderModel => Provider.model(config(options))
+export const model = ways.model
 
 /** The model on its own, without a router, as `LanguageModel` of `effect/ai`. Throws `InvalidOption`. */
-export const layer = (options: Options): Layer.Layer<LanguageModel.LanguageModel, never, HttpClient.HttpClient> =>
-  Provider.layer(config(options))
+export const layer = ways.layer
 
 /** `layer` with the key from configuration, by default from `OPENAI_API_KEY`. */
-export const layerConfig = (
-  options: Omit<Options, "apiKey"> & { readonly apiKey?: Config.Config<Redacted.Redacted<string>> | undefined }
-): Layer.Layer<LanguageModel.LanguageModel, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(
-    Effect.map(options.apiKey ?? Config.Redacted("OPENAI_API_KEY"), (apiKey) => layer({ ...options, apiKey }))
-  )
+export const layerConfig = ways.layerConfig

@@ -77,15 +77,15 @@ describe("tool calls", () => {
     const { calls } = run([fn("F", '{"a":1}', { index: 0, id: "x" }), fn("F", '{"a":2}', { index: 1, id: "x" })])
     assert.deepStrictEqual(calls, [
       ["x", "F", { a: 1 }],
-      ["made_0", "F", { a: 2 }]
+      ["call_made_0", "F", { a: 2 }]
     ])
   })
 
   it("are two when whole calls of one tool come without id and index, as Gemini sends them", () => {
     const { calls } = run([[fn("F", '{"a":1}', { id: "" }), fn("F", '{"a":2}', { id: "" })]])
     assert.deepStrictEqual(calls, [
-      ["made_0", "F", { a: 1 }],
-      ["made_1", "F", { a: 2 }]
+      ["call_made_0", "F", { a: 1 }],
+      ["call_made_1", "F", { a: 2 }]
     ])
   })
 

@@ -39,6 +39,8 @@ export interface ProviderModel {
   readonly generate: (options: ModelOptions, limits?: CallLimits) => Effect.Effect<Array<Part>, AiError.AiError>
   /** One HTTP request, no retry inside. Ends with exactly one `finish` part, or fails: a cut stream never ends normally. */
   readonly stream: (options: ModelOptions, limits?: CallLimits) => Stream.Stream<StreamPart, AiError.AiError>
+  /** Succeeds when the vendor is there and takes the key. Costs no tokens. Absent where the vendor has no such place. */
+  readonly probe?: Effect.Effect<void, AiError.AiError>
 }
 
 /** The parts of an `AiError` that a decision needs. */

@@ -11,11 +11,12 @@
 
 import type { StreamPart } from "@spillway/core/ProviderModel"
 import * as DateTime from "effect/DateTime"
+import type { AnswerState } from "../engine/Dialect.ts"
 import { isError } from "../errors/ErrorBody.ts"
 import { empty, type Fault, gaveUp, invalidOutput, truncated, undecodable } from "../errors/Fault.ts"
 import { ofInBand } from "../errors/ProviderError.ts"
 import { finite, type JsonRecord, record, text } from "../json.ts"
-import * as Blocks from "./Blocks.ts"
+import * as Blocks from "../parts/Blocks.ts"
 import * as Chunk from "./Chunk.ts"
 import * as FinishReason from "./FinishReason.ts"
 import * as ToolCalls from "./ToolCalls.ts"
@@ -27,10 +28,10 @@ export interface Options {
   readonly model: string
   readonly reasoningTokens: Usage.ReasoningTokens
   /** A fresh id for a tool call that came without one. */
-  readonly makeId: () => string
+  readonly makeId: (prefix: string) => string
 }
 
-export class ChatStream {
+export class ChatStream implements AnswerState {
   /** Set once; nothing is given out after it. */
   fault: Fault | undefined = undefined
   /** Part of the answer has been given out. */
@@ -52,7 +53,7 @@ export class ChatStream {
   constructor(options: Options) {
     this.options = options
     this.blocks = Blocks.make((part) => this.out.push(part), { [options.provider]: { model: options.model } })
-    this.calls = ToolCalls.make(options.makeId)
+    this.calls = ToolCalls.make(() => options.makeId("call"))
   }
 
   /** The parts since the last call. */
@@ -63,7 +64,7 @@ export class ChatStream {
   }
 
   /** One event of a stream, parsed. `name` is the event's name. */
-  chunk(json: unknown, name: string): void {
+  event(json: unknown, name: string): void {
     if (this.ended) return
     const chunk = record(Array.isArray(json) ? json[0] : json)
     if (chunk === undefined) return this.fail(undecodable("An event of the stream is no JSON object"))
@@ -78,7 +79,7 @@ export class ChatStream {
   }
 
   /** A whole answer. */
-  whole(json: unknown): void {
+  wholeAnswer(json: unknown): void {
     const body = record(Array.isArray(json) ? json[0] : json)
     if (body === undefined) return this.fail(undecodable("The answer is no JSON object"))
     if (isError(body)) return this.fail(ofInBand(body))

@@ -11,7 +11,7 @@
 import type { ErrorWords } from "./ErrorBody.ts"
 import type { Verdict } from "./Fault.ts"
 
-interface Facts {
+export interface Facts {
   readonly status: number
   /** Type, code and the name of the limit. */
   readonly is: (pattern: RegExp) => boolean
@@ -20,14 +20,22 @@ interface Facts {
   readonly words: ErrorWords
 }
 
-type Row = readonly [matches: (facts: Facts) => boolean, verdict: Verdict]
+export type Row = readonly [matches: (facts: Facts) => boolean, verdict: Verdict]
+
+/** What one dialect adds: tried before the common rows and words. */
+export interface ErrorRules {
+  readonly rows: ReadonlyArray<Row>
+  /** Words of an error inside a 200, and the status it would have had. */
+  readonly statuses?: ReadonlyArray<readonly [RegExp, number]>
+}
 
 /** What a status and the words of its body mean. Never fails: what no row knows is `Unknown`. */
-export const classify = (status: number, words: ErrorWords): Verdict => {
+export const classify = (status: number, words: ErrorWords, own?: ErrorRules): Verdict => {
   const named = `${words.type} ${words.code} ${words.limit}`
   // Only the head of a message: further on, a server may quote the request, and a quoted phrase must not park a target.
   const all = `${named} ${words.message.slice(0, 240)}`
   const facts: Facts = { status, words, is: (pattern) => pattern.test(named), says: (pattern) => pattern.test(all) }
+  for (const [matches, verdict] of own?.rows ?? []) if (matches(facts)) return verdict
   for (const [matches, verdict] of rows) if (matches(facts)) return verdict
   return unknown
 }
@@ -36,11 +44,12 @@ export const classify = (status: number, words: ErrorWords): Verdict => {
  * The status an error inside a 200 would have had. OpenRouter and vLLM put the number into `code`; others only have
  * words. Without either it is a server's failure: a request that was answered with 200 was accepted.
  */
-export const statusOf = (words: ErrorWords): number => {
+export const statusOf = (words: ErrorWords, own?: ErrorRules): number => {
   const code = /^[45]\d\d$/.test(words.code) ? Number(words.code) : undefined
   if (code !== undefined) return code
   const named = `${words.type} ${words.code}`
-  return byWord.find(([pattern]) => pattern.test(named))?.[1] ?? 500
+  const ownStatus = own?.statuses?.find(([pattern]) => pattern.test(named))?.[1]
+  return ownStatus ?? byWord.find(([pattern]) => pattern.test(named))?.[1] ?? 500
 }
 
 const byWord: ReadonlyArray<readonly [RegExp, number]> = [
@@ -53,7 +62,7 @@ const byWord: ReadonlyArray<readonly [RegExp, number]> = [
   [/invalid_request|BadRequest|INVALID_ARGUMENT|exceed_context_size/i, 400]
 ]
 
-const verdict = (
+export const verdict = (
   reason: Verdict["reason"],
   errorType: string,
   targets: "same+other" | "other" | "none",
@@ -71,13 +80,13 @@ const verdict = (
 })
 
 const quotable = { quotable: true } as const
-const rateLimit = (description: string, more?: Partial<Verdict>) =>
+export const rateLimit = (description: string, more?: Partial<Verdict>) =>
   verdict("RateLimit", "RateLimited", "same+other", "throttle", description, { ...quotable, ...more })
-const overloaded = (description: string, more?: Partial<Verdict>) =>
+export const overloaded = (description: string, more?: Partial<Verdict>) =>
   verdict("InternalProvider", "Overloaded", "same+other", "fault", description, more)
-const auth = (kind: NonNullable<Verdict["kind"]>, description: string) =>
+export const auth = (kind: NonNullable<Verdict["kind"]>, description: string) =>
   verdict("Authentication", "Auth", "other", "config", description, { kind })
-const invalid = (description: string, more?: Partial<Verdict>) =>
+export const invalid = (description: string, more?: Partial<Verdict>) =>
   verdict("InvalidRequest", "InvalidRequest", "none", "none", description, more)
 
 const unknown = verdict("Unknown", "_OTHER", "other", "fault", "The provider answered with a status nobody expected")

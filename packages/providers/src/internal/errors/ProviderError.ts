@@ -11,8 +11,9 @@ import * as AiError from "effect/ai/AiError"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import { httpDetails, requestId } from "../http/SafeHeaders.ts"
+import type { TransportFailure } from "../http/Transport.ts"
 import { type ErrorWords, fromJson, fromText } from "./ErrorBody.ts"
-import { classify, statusOf } from "./ErrorTable.ts"
+import { classify, type ErrorRules, statusOf } from "./ErrorTable.ts"
 import type { Fault, Verdict } from "./Fault.ts"
 import { retryAfter, shouldRetry } from "./RetryHint.ts"
 
@@ -22,7 +23,7 @@ const quoted = 300
 export interface Where {
   /** `OpenAi`, `DeepSeek`, …: the `module` of the error. */
   readonly module: string
-  readonly method: "generate" | "stream"
+  readonly method: "generate" | "stream" | "probe" | "embed"
   /** Key of `metadata`: the owner of the dialect. */
   readonly provider: string
   /** Never shown: cut out of every text that is kept. */
@@ -35,9 +36,9 @@ export interface Answered {
 }
 
 /** An answer with a status other than 2xx. `now`: epoch milliseconds. */
-export const ofStatus = (answer: Answered, body: string, now: number): Fault => {
-  const words = fromText(body)
-  const verdict = classify(answer.status, words)
+export const ofStatus = (answer: Answered, body: string, now: number, rules?: ErrorRules): Fault => {
+  const words = withHeader(fromText(body), answer.headers)
+  const verdict = classify(answer.status, words, rules)
   const advice = shouldRetry(answer.headers)
   return {
     verdict: advice === undefined ? verdict : { ...verdict, sameTarget: advice },
@@ -47,13 +48,37 @@ export const ofStatus = (answer: Answered, body: string, now: number): Fault => 
   }
 }
 
-/** An error object inside an answer with status 200. */
-export const ofInBand = (json: unknown): Fault => {
-  const words = fromJson(json)
-  const status = statusOf(words)
-  const hint = retryAfter({ headers: {}, retryDelay: words.retryDelay, now: 0 })
-  return { verdict: classify(status, words), words, status, retryAfter: hint }
+/** AWS names the exception in a header, `ThrottlingException:http://…`. */
+const withHeader = (words: ErrorWords, headers: Answered["headers"]): ErrorWords => {
+  const named = headers["x-amzn-errortype"]?.split(":", 1)[0]?.trim()
+  return words.type !== "" || named === undefined ? words : { ...words, type: named }
 }
+
+/** An error object inside an answer with status 200. */
+export const ofInBand = (json: unknown, rules?: ErrorRules): Fault => ofWords(fromJson(json), rules)
+
+/** The same from words that the dialect found itself. */
+export const ofWords = (words: ErrorWords, rules?: ErrorRules): Fault => {
+  const status = statusOf(words, rules)
+  const hint = retryAfter({ headers: {}, retryDelay: words.retryDelay, now: 0 })
+  return { verdict: classify(status, words, rules), words, status, retryAfter: hint }
+}
+
+/** Nothing came back: its description is the system's error code, never a message. `url` holds no query. */
+export const ofTransport = (
+  where: Where,
+  failure: TransportFailure,
+  request: { readonly method: "GET" | "POST"; readonly url: string }
+): AiError.AiError =>
+  AiError.make({
+    module: where.module,
+    method: where.method,
+    reason: new AiError.NetworkError({
+      reason: failure.reason,
+      ...request,
+      ...(failure.code === undefined ? undefined : { description: failure.code })
+    })
+  })
 
 /** `answer` is absent when nothing came back; `afterOutput`: content had been given out before. `now`: epoch ms. */
 export const make = (

@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly server: { readonly address: string; readonly port: number }
 }
 
-/** `path` begins with a slash. Throws `InvalidOption`, whose message holds no query, user name, password or `secret`. */
+/** `path` begins with a slash and may carry a query of its own. Throws `InvalidOption`, whose message holds no query, user name, password or `secret`. */
 export const make = (option: string, baseUrl: string, path: string, secret: string | undefined): Endpoint => {
   const refuse = (expected: string) => new InvalidOption(option, expected, safe(baseUrl, secret))
   const url = typeof baseUrl === "string" ? tryUrl(baseUrl) : undefined
@@ -21,7 +21,9 @@ export const make = (option: string, baseUrl: string, path: string, secret: stri
   }
   if (url.username !== "" || url.password !== "") throw refuse("a URL without user name and password")
   url.hash = ""
-  url.pathname = url.pathname.replace(/\/+$/, "") + path
+  const [ownPath = "", ownQuery] = path.split("?", 2)
+  url.pathname = url.pathname.replace(/\/+$/, "") + ownPath
+  for (const [name, value] of new URLSearchParams(ownQuery)) url.searchParams.set(name, value)
   return {
     url: url.href,
     shown: url.origin + url.pathname,

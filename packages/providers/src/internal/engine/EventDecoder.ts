@@ -1,30 +1,17 @@
 /**
- * From the bytes of an answer with status 200 to parts: the body's kind, its events and the state of the answer, in one
- * synchronous machine that knows no Effect, no clock and no socket.
+ * An answer with status 200 that is SSE (or JSON, where a gateway sends that instead): the body's kind, its events and the
+ * state of the answer, in one synchronous machine. The same for every dialect that frames its events by SSE.
  */
-import type { StreamPart } from "@spillway/core/ProviderModel"
-import { type Fault, truncated, undecodable } from "../errors/Fault.ts"
+import { truncated, undecodable } from "../errors/Fault.ts"
 import { parse } from "../json.ts"
 import * as BodyReader from "../sse/BodyReader.ts"
-import { ChatStream, type Options } from "./ChatStream.ts"
-
-export interface AnswerDecoder {
-  /** The next bytes, split anywhere. Gives out the parts that became certain. */
-  readonly feed: (bytes: Uint8Array) => Array<StreamPart>
-  /** No more bytes: the body ended, or the connection broke (`broken`). */
-  readonly end: (broken: boolean) => Array<StreamPart>
-  /** Nothing more will be given out: read no further. */
-  readonly ended: () => boolean
-  readonly fault: () => Fault | undefined
-  readonly hasContent: () => boolean
-}
+import type { AnswerDecoder, AnswerState } from "./Dialect.ts"
 
 /** Events some gateways send to keep a connection alive; what they hold is not for us. */
 const idle = /^(ping|heartbeat|keep-?alive)$/i
 
-export const make = (options: Options): AnswerDecoder => {
-  const answer = new ChatStream(options)
-  // After the finish part only the end of the stream is waited for: `[DONE]` or the end of the bytes.
+export const make = (answer: AnswerState): AnswerDecoder => {
+  // After the finish part only the end of the stream is waited for: `[DONE]`, one more event, or the end of the bytes.
   let over = false
   const reader = BodyReader.make({
     event: (name, data, last) => {
@@ -44,11 +31,11 @@ export const make = (options: Options): AnswerDecoder => {
       // A last event without its blank line may have been cut: then the end of the bytes decides.
       if (json === undefined && last) return
       if (json === undefined && name !== "error") return answer.fail(undecodable("An event of the stream is no JSON"))
-      answer.chunk(json ?? {}, name)
+      answer.event(json ?? {}, name)
     },
     json: (text) => {
       const json = parse(text)
-      if (json !== undefined) answer.whole(json)
+      if (json !== undefined) answer.wholeAnswer(json)
       else answer.fail(/[}\]]\s*$/.test(text) ? undecodable("The answer is no JSON") : truncated)
     },
     html: () => answer.fail(undecodable("The answer is a web page, not the provider's")),

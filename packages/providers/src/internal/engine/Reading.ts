@@ -1,0 +1,71 @@
+/** Reads the body of a streamed answer: bytes are pulled, fed to the decoder, and its parts given out. */
+import type { StreamPart } from "@spillway/core/ProviderModel"
+import * as Arr from "effect/Array"
+import type * as AiError from "effect/ai/AiError"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import type { Fault } from "../errors/Fault.ts"
+import type { Reported } from "../http/ReportedLimits.ts"
+import type { BodyPull } from "../http/Transport.ts"
+import type { AnswerDecoder } from "./Dialect.ts"
+
+type PartsPull = Pull.Pull<Arr.NonEmptyReadonlyArray<StreamPart>, AiError.AiError>
+
+export const parts = (
+  body: BodyPull,
+  decoder: AnswerDecoder,
+  toError: (fault: Fault) => AiError.AiError,
+  limits: ReadonlyArray<Reported> | undefined
+): PartsPull => {
+  let over = false
+  let untold = limits !== undefined
+  // What the decoder has given out leaves first; what ended it is told on the next pull.
+  const stop = Effect.suspend((): PartsPull => {
+    const reason = decoder.fault()
+    return reason === undefined ? Cause.done() : Effect.fail(toError(reason))
+  })
+  const give = (parts: Array<StreamPart>): PartsPull => {
+    if (!Arr.isArrayNonEmpty(parts)) return over ? stop : step
+    if (untold && parts.some(isMetadata)) {
+      untold = false
+      withLimits(parts, limits)
+    }
+    return Effect.succeed(parts)
+  }
+  const end = (broken: boolean) => {
+    over = true
+    return give(decoder.end(broken))
+  }
+  const step: PartsPull = Effect.suspend(() =>
+    over
+      ? stop
+      : Pull.matchEffect(body, {
+          onSuccess: (chunks) => {
+            const parts = chunks.length === 1 ? decoder.feed(chunks[0]) : chunks.flatMap((chunk) => decoder.feed(chunk))
+            over = decoder.ended()
+            return give(parts)
+          },
+          // An interruption is no cut: it stays an interruption.
+          onFailure: (cause) => (Cause.hasFails(cause) ? end(true) : Effect.failCause(cause as Cause.Cause<never>)),
+          onDone: () => end(false)
+        })
+  )
+  return step
+}
+
+const isMetadata = (part: StreamPart) => part.type === "response-metadata"
+
+/** What the headers say about the account's limits goes where the router looks for it: beside the response's id. */
+export const withLimits = (
+  parts: Array<StreamPart>,
+  limits: ReadonlyArray<Reported> | undefined
+): Array<StreamPart> => {
+  if (limits === undefined) return parts
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]
+    if (part?.type !== "response-metadata") continue
+    parts[i] = { ...part, metadata: { ...part.metadata, spillway: { limits } } }
+  }
+  return parts
+}

@@ -1,0 +1,74 @@
+/**
+ * The ways in which an application takes a model: as an effect, without Effect, as a layer. The same for every vendor: a
+ * vendor's module says how its options become a dialect and which variable holds its key.
+ */
+import type { ProviderModel } from "@spillway/core/ProviderModel"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as OverHttpClient from "../http/OverHttpClient.ts"
+import * as Transport from "../http/Transport.ts"
+import type { Dialect } from "./Dialect.ts"
+import * as HttpModel from "./HttpModel.ts"
+
+/** Options of a vendor whose key may come from configuration. */
+export type WithKeyFrom<Options> = Omit<Options, "apiKey"> & {
+  readonly apiKey?: Config.Config<Redacted.Redacted<string>> | undefined
+}
+
+/** What every vendor's module exports. */
+export interface Ways<Options> {
+  /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
+  readonly make: (options: Options) => Effect.Effect<ProviderModel, never, HttpClient.HttpClient>
+  /** A model over the global `fetch`, for code without Effect. Throws `InvalidOption`. */
+  readonly model: (options: Options) => ProviderModel
+  /** The model on its own, without a router, as `LanguageModel` of `effect/ai`. Throws `InvalidOption`. */
+  readonly layer: (options: Options) => Layer.Layer<LanguageModel.LanguageModel, never, HttpClient.HttpClient>
+  /** `layer` with the key from configuration. */
+  readonly layerConfig: (
+    options: WithKeyFrom<Options>
+  ) => Layer.Layer<LanguageModel.LanguageModel, Config.ConfigError, HttpClient.HttpClient>
+}
+
+/** `keyName`: the variable `layerConfig` reads when it is given no key. */
+export const make = <Options extends { readonly apiKey?: Redacted.Redacted<string> | undefined }>(
+  dialectOf: (options: Options) => Dialect,
+  keyName: string
+): Ways<Options> => {
+  const make = (options: Options) => overClient(dialectOf(options))
+  const layer = (options: Options) =>
+    Layer.effect(LanguageModel.LanguageModel, Effect.flatMap(make(options), languageModel))
+  return {
+    make,
+    model: (options) => HttpModel.make(dialectOf(options), overFetch()),
+    layer,
+    layerConfig: (options) =>
+      Layer.unwrap(
+        // `Options` without its key, and the key again: the compiler cannot put a generic type together.
+        Effect.map(options.apiKey ?? Config.Redacted(keyName), (apiKey) => layer({ ...options, apiKey } as Options))
+      )
+  }
+}
+
+const overClient = (dialect: Dialect): Effect.Effect<ProviderModel, never, HttpClient.HttpClient> =>
+  Effect.map(HttpClient.HttpClient, (client) => HttpModel.make(dialect, transportOf(client)))
+
+const transportOf = (client: HttpClient.HttpClient) => Transport.of(client) ?? OverHttpClient.make(client)
+
+/** Over the global `fetch`. */
+const overFetch = (): Transport.Transport => {
+  const client = Effect.runSync(Effect.scoped(Layer.build(FetchHttpClient.layer)))
+  return OverHttpClient.make(Context.get(client, HttpClient.HttpClient))
+}
+
+const languageModel = (model: ProviderModel): Effect.Effect<LanguageModel.LanguageModel> =>
+  LanguageModel.make({
+    generateText: model.generate,
+    streamText: model.stream,
+    supportsSystemMessagesInHistory: Effect.succeed(true)
+  })
