@@ -28,7 +28,7 @@ const layers = ["model", "gates", "state", "policies", "router"]
 const beside = ["redis", "testing"]
 
 /** Where Node's own modules may be used, by package; a package that is not named may use them everywhere. */
-const nodeFolders = { core: ["redis", "testing"], strategies: [], providers: ["testing"] }
+const nodeFolders = { core: ["redis", "testing"], strategies: [], providers: ["testing", "node"] }
 
 /**
  * Files outside `testing` that may read the clock or draw a number themselves, each with the reason. Everything else
