@@ -3,11 +3,13 @@ import { gates } from "./gates.ts"
 import { overhead } from "./overhead.ts"
 import { type Report, toTable } from "./Report.ts"
 import { soak } from "./soak.ts"
+import { streams } from "./streams.ts"
 
 const benches: Readonly<Record<string, (progress: (done: number, of: number) => void) => Promise<Report>>> = {
   gates,
   overhead,
-  soak
+  soak,
+  streams
 }
 
 const args = process.argv.slice(2)

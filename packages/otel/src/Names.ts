@@ -114,11 +114,17 @@ export const attribute = {
   timeToFirstChunk: "spillway.time_to_first_chunk",
   inputTokens: "spillway.usage.input_tokens",
   outputTokens: "spillway.usage.output_tokens",
+  costAmount: "spillway.cost.amount",
+  costCurrency: "spillway.cost.currency",
+  costSource: "spillway.cost.source",
   target: "spillway.target",
   attemptIndex: "spillway.attempt.index",
   attemptReason: "spillway.attempt.reason",
   attemptOutcome: "spillway.attempt.outcome"
 } as const
+
+/** Prices and records of core are in US dollars. */
+export const currency = "USD"
 
 /** Values of `spillway.attempt.outcome`, by core's word: `lost_race` is the slower copy of a hedged call. */
 export const attemptOutcome = {
@@ -155,6 +161,7 @@ export const metric = {
   queueWaitDuration: "spillway.queue.wait.duration",
   queueRejected: "spillway.queue.rejected",
   cacheRequests: "spillway.cache.requests",
+  cost: "spillway.cost",
   breakerState: "spillway.breaker.state",
   breakerTransitions: "spillway.breaker.transitions",
   routeTargetOpen: "spillway.route.target_open",

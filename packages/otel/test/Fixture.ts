@@ -59,6 +59,8 @@ export const attemptRecord = (over: Partial<AttemptRecord> = {}): AttemptRecord 
   outcome: "won",
   errorType: undefined,
   facts: undefined,
+  costUsd: undefined,
+  costSource: undefined,
   notes: [],
   ...over
 })
@@ -79,6 +81,7 @@ export const record = (over: Partial<DecisionRecord> = {}): DecisionRecord => ({
   queuedMs: 0,
   rung: undefined,
   firstContentMs: undefined,
+  costUsd: undefined,
   attempts: [],
   ...over
 })

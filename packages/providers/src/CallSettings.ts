@@ -19,6 +19,12 @@ export interface CallSettings {
   readonly temperature?: number
   /** In [0, 1]. */
   readonly topP?: number
+  /** Only the so many likeliest tokens are drawn from. Integer >= 1. OpenAI and DeepSeek have none. */
+  readonly topK?: number
+  /** In [-2, 2]; above 0, what has appeared already becomes less likely. Anthropic has none. */
+  readonly presencePenalty?: number
+  /** In [-2, 2]; above 0, less likely in proportion to how often it has appeared. Anthropic has none. */
+  readonly frequencyPenalty?: number
   /** Most vendors take up to four. */
   readonly stop?: ReadonlyArray<string>
   /** Integer. DeepSeek has none. */

@@ -21,10 +21,10 @@
 import type * as Duration from "effect/Duration"
 import type { Gate, Millis } from "../model/Gate.ts"
 import { InvalidOption, integer } from "../model/InvalidOption.ts"
-import type { Price } from "../model/Target.ts"
+import * as Price from "../model/Price.ts"
 import type { Counted } from "./internal/consumption.ts"
 import { Ledger, type Limits, type Permit, type Refusal, type Resource } from "./internal/ledger.ts"
-import { checkPrice, inFlightOf, type Name, names, specOfLimit, specOfName } from "./internal/limitOptions.ts"
+import { inFlightOf, type Name, names, specOfLimit, specOfName } from "./internal/limitOptions.ts"
 import type { Algorithm } from "./internal/line.ts"
 import { type Reserve, resolve as resolveReserve } from "./internal/reserve.ts"
 
@@ -65,8 +65,8 @@ export interface Options extends Reserve {
   readonly maxInFlight?: number | (Reserve & { readonly limit: number })
   /** Any other. Two limits of one resource must differ in their period. */
   readonly limits?: ReadonlyArray<Limit>
-  /** USD per million tokens; needed where money is limited. Tokens from a cache count as `input`. */
-  readonly price?: Price
+  /** Needed where money is limited. Its `input` and `output` count: no rules, and tokens from a cache are input. */
+  readonly price?: Price.Price
   /** Of every limit that does not say itself. Share in [0, 1), default 0. */
   readonly headroom?: number
   /** Reports of a provider count also for resources without a limit here. Default false. */
@@ -81,7 +81,7 @@ export type { Permit, Refusal, Resource }
 
 export interface MultiLimit extends Gate<Permit> {
   /** The same limits, reservations and all, for a target with another price. */
-  readonly priced: (price: Price) => Gate<Permit>
+  readonly priced: (price: Price.Price) => Gate<Permit>
   /** Forgets what providers reported. What was spent stays spent: bringing a target back is no new budget. */
   readonly clear: (now: Millis) => void
   /** A new budget: forgets everything counted. Attempts in flight keep their place and count as settled. */
@@ -91,7 +91,7 @@ export interface MultiLimit extends Gate<Permit> {
 /** Throws `InvalidOption`. */
 export const make = (options: Options): MultiLimit => {
   const ledger = new Ledger(resolve(options))
-  const gate = (price: Price | undefined): Gate<Permit> => ({
+  const gate = (price: Price.Price | undefined): Gate<Permit> => ({
     name: options.name ?? "multi-limit",
     peek: (now, cost) => ledger.verdict(now, cost, price),
     admit: (now, cost) => ledger.admit(now, cost, price),
@@ -102,7 +102,7 @@ export const make = (options: Options): MultiLimit => {
   })
   return {
     ...gate(options.price),
-    priced: (price) => gate(checkPrice("MultiLimit.priced: price", price)),
+    priced: (price) => gate(Price.check("MultiLimit.priced: price", price)),
     clear: () => ledger.forgetReports(),
     reset: () => ledger.reset()
   }
@@ -131,7 +131,7 @@ const resolve = (options: Options): Limits => {
       throw new InvalidOption(`${where}: limits`, "different from each other in resource or period", label)
     }
   })
-  if (price !== undefined) checkPrice(`${where}: price`, price)
+  if (price !== undefined) Price.check(`${where}: price`, price)
   else if (specs.some(({ resource }) => resource === "usd")) {
     throw new InvalidOption(`${where}: price`, "given where money is limited (USD per million tokens)", price)
   }

@@ -12,6 +12,8 @@ export interface AttemptFacts {
   readonly responseId?: string | undefined
   readonly responseModel?: string | undefined
   readonly finishReason?: string | undefined
+  /** What the provider itself says the answer cost, in USD. It counts before our own sum. */
+  readonly costUsd?: number | undefined
   /** What the provider said is left of its limits: for gates that learn. */
   readonly limits?: ReadonlyArray<ReportedLimit> | undefined
 }
@@ -31,7 +33,17 @@ export interface AttemptRecord<Id extends string = string> {
   /** `undefined` unless it failed. */
   readonly errorType: string | undefined
   readonly facts: AttemptFacts | undefined
-  /** What gates had to say about letting it in: `Panic`, `Probe`, `Ramp`, `Reserve`, …; mostly empty. */
+  /**
+   * USD, at the prices of the moment the attempt began. `undefined` where the price or the tokens are not known. An attempt
+   * that failed or lost costs too.
+   */
+  readonly costUsd: number | undefined
+  /** Whose figure `costUsd` is: the provider's own, or ours from tokens and price. */
+  readonly costSource: "provider" | "local" | undefined
+  /**
+   * What gates had to say about letting it in: `Panic`, `Probe`, `Ramp`, `Reserve`, …; and of a stream that broke, whether
+   * this attempt was to `Continue` the answer or to `Restart` it. Mostly empty.
+   */
   readonly notes: ReadonlyArray<string>
 }
 
@@ -58,7 +70,16 @@ export interface DecisionRecord<Id extends string = string> {
   /** Of that, in the admission queue. */
   readonly queuedMs: Millis
   readonly firstContentMs: Millis | undefined
+  /** USD, the sum over those attempts whose cost is known; `undefined` when none is. */
+  readonly costUsd: number | undefined
   readonly attempts: ReadonlyArray<AttemptRecord<Id>>
+}
+
+/** The sum of what is known; `undefined` when nothing is. */
+export const totalCost = (attempts: ReadonlyArray<AttemptRecord>): number | undefined => {
+  let sum: number | undefined
+  for (const { costUsd } of attempts) if (costUsd !== undefined) sum = (sum ?? 0) + costUsd
+  return sum
 }
 
 /** One target as a decision sees it. */

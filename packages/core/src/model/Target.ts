@@ -3,17 +3,10 @@
  * `C` is what a call is handed when the target is picked, e.g. a `ProviderModel`, an SDK client, a URL.
  */
 import { InvalidOption, integer, positive } from "./InvalidOption.ts"
+import * as Price from "./Price.ts"
 
 /** What a target's model can do. A request that needs one of these is never sent to a target without it. */
 export type Capability = "tools" | "vision" | "json-schema" | "prefill" | "reasoning" | "embeddings" | "streaming"
-
-/** USD per million tokens, for limits of money and strategies of your own. An unknown price is left out, never 0: "cheapest" would pick the unknown one. */
-export interface Price {
-  readonly input: number
-  readonly output: number
-  readonly cacheRead?: number
-  readonly cacheWrite?: number
-}
 
 /** Limits of the account behind the target. What is left out is not limited here. */
 export interface Limits {
@@ -33,9 +26,9 @@ export interface Limits {
   readonly inputTokensPerMinute?: number
   /** Output tokens per minute. Integer >= 1. */
   readonly outputTokensPerMinute?: number
-  /** USD in any 24 hours, > 0; needs a `price`. */
+  /** USD in any 24 hours, > 0; needs a price, from `price` or from `Pricing`. */
   readonly usdPerDay?: number
-  /** USD in any 30 days, > 0; needs a `price`. */
+  /** USD in any 30 days, > 0; needs a price, from `price` or from `Pricing`. */
   readonly usdPerMonth?: number
 }
 
@@ -58,7 +51,8 @@ export interface TargetSpec<Id extends string = string, C = unknown> {
   readonly capabilities?: Iterable<Capability>
   /** Tokens, input and output together. */
   readonly contextWindow?: number
-  readonly price?: Price
+  /** For the cost in records, limits of money, strategies of your own. Default: what `Pricing` knows, else unknown, never 0. */
+  readonly price?: Price.Price
   readonly limits?: Limits
   /** The account behind the target, where several share one: its limits stand in `Gates.Options.accounts`. */
   readonly account?: string
@@ -77,7 +71,7 @@ export interface Target<out Id extends string = string, out C = unknown> {
   readonly tags: Readonly<Record<string, string>>
   readonly capabilities: ReadonlySet<Capability>
   readonly contextWindow: number | undefined
-  readonly price: Price | undefined
+  readonly price: Price.Price | undefined
   readonly limits: Limits
   readonly account: string | undefined
 }
@@ -91,12 +85,14 @@ export type ClientOf<Specs extends ReadonlyArray<TargetSpec>> = Specs[number]["c
 /**
  * Checks a whole set at once and fills in defaults. `tiers` names every target exactly once, best tier first; without it
  * all targets are in tier 0. Throws `InvalidOption`: empty list, duplicate id, weight <= 0, a tier that is empty, names
- * nothing or names a target twice, a target that is in no tier.
+ * nothing or names a target twice, a target that is in no tier, a limit of money without a price. `priceOf` is asked for
+ * the price of a target that names none.
  */
 export const resolve = <Id extends string, C>(
   where: string,
   specs: ReadonlyArray<TargetSpec<Id, C>>,
-  tiers: ReadonlyArray<ReadonlyArray<NoInfer<Id>>> | undefined
+  tiers: ReadonlyArray<ReadonlyArray<NoInfer<Id>>> | undefined,
+  priceOf: (target: Target<Id, C>) => Price.Price | undefined = () => undefined
 ): ReadonlyArray<Target<Id, C>> => {
   if (!Array.isArray(specs) || specs.length === 0) {
     throw new InvalidOption(`${where}: targets`, "a list of at least one target", specs)
@@ -115,7 +111,7 @@ export const resolve = <Id extends string, C>(
     ids.add(spec.id)
   })
   const tierOf = tiers === undefined ? undefined : resolveTiers(where, ids, tiers)
-  return specs.map((spec, i) => fill(`${where}: targets[${i}]`, spec, tierOf?.get(spec.id) ?? 0))
+  return specs.map((spec, i) => fill(`${where}: targets[${i}]`, spec, tierOf?.get(spec.id) ?? 0, priceOf))
 }
 
 /** The keys of `TargetSpec`: a misspelt one would be ignored in silence. */
@@ -162,16 +158,17 @@ const resolveTiers = (where: string, ids: ReadonlySet<string>, tiers: ReadonlyAr
   return tierOf
 }
 
-const fill = <Id extends string, C>(where: string, spec: TargetSpec<Id, C>, tier: number): Target<Id, C> => {
+const fill = <Id extends string, C>(
+  where: string,
+  spec: TargetSpec<Id, C>,
+  tier: number,
+  priceOf: (target: Target<Id, C>) => Price.Price | undefined
+): Target<Id, C> => {
   const limits = spec.limits ?? {}
   if (limits.maxInFlight !== undefined) integer(`${where}.limits.maxInFlight`, limits.maxInFlight)
   if (limits.requestsPerMinute !== undefined) positive(`${where}.limits.requestsPerMinute`, limits.requestsPerMinute)
   if (limits.burst !== undefined) integer(`${where}.limits.burst`, limits.burst)
-  for (const name of ["usdPerDay", "usdPerMonth"] as const) {
-    if (limits[name] !== undefined && spec.price === undefined) {
-      throw new InvalidOption(`${where}.price`, `given where limits.${name} is`, spec.price)
-    }
-  }
+  if (spec.price !== undefined) Price.check(`${where}.price`, spec.price)
   if (typeof spec.capabilities === "string") {
     throw new InvalidOption(`${where}.capabilities`, `a list, such as ["tools"]`, spec.capabilities)
   }
@@ -181,7 +178,7 @@ const fill = <Id extends string, C>(where: string, spec: TargetSpec<Id, C>, tier
     readonly model?: unknown
     readonly capabilities?: unknown
   }
-  return {
+  const target: Target<Id, C> = {
     id: spec.id,
     client: spec.client,
     weight: spec.weight === undefined ? 1 : positive(`${where}.weight`, spec.weight),
@@ -196,4 +193,11 @@ const fill = <Id extends string, C>(where: string, spec: TargetSpec<Id, C>, tier
     limits,
     account: spec.account
   }
+  const price = spec.price ?? priceOf(target)
+  for (const name of ["usdPerDay", "usdPerMonth"] as const) {
+    if (limits[name] !== undefined && price === undefined) {
+      throw new InvalidOption(`${where}.price`, `given where limits.${name} is`, price)
+    }
+  }
+  return price === spec.price ? target : { ...target, price: Price.check(`${where}.price`, price as Price.Price) }
 }

@@ -3,6 +3,7 @@ import type { AttemptReason } from "../model/Cost.ts"
 import type { AttemptFacts } from "../model/Decision.ts"
 import type { RouteRequest } from "../model/RouteRequest.ts"
 import type { Target } from "../model/Target.ts"
+import type { Resumption } from "./BreakPolicy.ts"
 
 /** What the application's function is handed: the target that was picked, and where to report what the answer said. */
 export interface Attempt<out Id extends string = string, out C = unknown> {
@@ -16,6 +17,11 @@ export interface Attempt<out Id extends string = string, out C = unknown> {
   readonly reason: AttemptReason
   /** The target stands in a tier other than the first, or a rung of the ladder asks. */
   readonly degraded: boolean
+  /**
+   * Streams with `BreakPolicy.continue`: the answer broke, and this attempt has to go on where its text stopped.
+   * `undefined`: it gives the whole answer.
+   */
+  readonly resume?: Resumption | undefined
   /** Tokens, response id, finish reason, limits: for records, spans, money and gates. Later values win. */
   report(facts: AttemptFacts): void
   /** Fires when the attempt is over without its answer: a clock, an interruption, a consumer that left. */

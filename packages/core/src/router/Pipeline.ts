@@ -30,7 +30,7 @@ export interface RouterInfo {
   readonly now: () => Millis
   /** Is this part of the stream its terminal one? `undefined` when nobody said which one is. */
   readonly isEnd: ((part: unknown) => boolean) | undefined
-  /** Has this stream begun anew after a break (`BreakPolicy.restart`)? Asked after its end. */
+  /** Did this stream break and begin anew or go on from another target (`BreakPolicy`)? Asked after its end. */
   readonly restarted: () => boolean
   /** For the record of a stream, whose parts cannot say it: another source than this call's own attempts. */
   readonly answeredFrom: (source: Exclude<Answer<unknown>["source"], "model">) => void

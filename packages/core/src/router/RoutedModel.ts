@@ -13,9 +13,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { AttemptFacts } from "../model/Decision.ts"
+import { withEstimate } from "../model/Cost.ts"
 import { InvalidOption } from "../model/InvalidOption.ts"
 import {
+  type CallLimits,
   isContent,
   isEnd,
   isIrrevocable,
@@ -26,12 +27,17 @@ import {
 } from "../model/ProviderModel.ts"
 import type { RouteError } from "../model/RouteError.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
-import type { TargetSpec } from "../model/Target.ts"
+import type { Capability, TargetSpec } from "../model/Target.ts"
 import * as CacheKey from "../policies/CacheKey.ts"
-import * as BreakPolicy from "./BreakPolicy.ts"
+import { CurrentTokenizer, count as countTokens, type Tokenizer } from "../policies/Tokenizer.ts"
 import type * as DefaultPipeline from "./DefaultPipeline.ts"
+import { factsOf, noFacts } from "./internal/AnswerFacts.ts"
+import * as ModelBreaks from "./internal/ModelBreaks.ts"
+import * as Prefill from "./internal/Prefill.ts"
 import type * as Pipeline from "./Pipeline.ts"
 import * as Router from "./Router.ts"
+
+export { isContinuation, isRestart } from "./internal/Markers.ts"
 
 /** A router whose targets are language models. */
 export type ModelRouter<Id extends string = string> = Router.Router<Id, ProviderModel>
@@ -56,9 +62,15 @@ export interface Options {
   /**
    * What a stream does when its target breaks after the first content. `restart` sends a `response-metadata` part with
    * `metadata.spillway.restarted` and then the whole answer again (`isRestart` finds it); `buffered` sends nothing before
-   * the answer is complete. A tool call that was handed over is never repeated: after it `restart` fails too. Default `fail`.
+   * the answer is complete. A tool call that was handed over is never repeated: after it `restart` fails too.
+   *
+   * `continue` asks the next target to go on where the text stopped, with the text so far as the assistant's last message,
+   * when that target has the capability `prefill`; a `response-metadata` part with `metadata.spillway.continued` stands at
+   * the seam (`isContinuation` finds it), and model and usage of the answer are those of the last attempt. Where nobody can
+   * go on, or the prefill is refused, it is a `restart`: behind anything but text and reasoning, in an answer that is to be
+   * JSON, and behind more than `BreakPolicy.maxCharacters` of text. Default `fail`.
    */
-  readonly onBreak?: "fail" | "restart" | "buffered"
+  readonly onBreak?: ModelBreaks.OnBreak
   /**
    * Names every call's answer by what it depends on: tenant, prompt, tools, tool choice, response format and `settings`, so
    * that equal calls are answered from the cache and share one run. `settings` is whatever else changes the answer, read
@@ -68,23 +80,43 @@ export interface Options {
   readonly cache?: { readonly settings: Effect.Effect<unknown> }
 }
 
-/** The part after which a consumer forgets what it has: the answer begins anew. */
-export const isRestart = (part: { readonly type: string; readonly metadata?: unknown }): boolean =>
-  part.type === "response-metadata" &&
-  (part.metadata as { readonly spillway?: { readonly restarted?: boolean } } | undefined)?.spillway?.restarted === true
-
 /** The `LanguageModel` service over a router. */
 export const make = <Id extends string>(
   router: ModelRouter<Id>,
   options: Options = {}
 ): Effect.Effect<LanguageModel.LanguageModel> => {
-  const onBreak = breakPolicies[options.onBreak ?? "fail"]
+  const model = provider(router, options)
+  return LanguageModel.make({ generateText: (call) => model.generate(call), streamText: (call) => model.stream(call) })
+}
+
+/** How a router names itself where it stands for one model. */
+export interface Identity {
+  /** Default `"spillway"`. */
+  readonly provider?: string
+  /** Default `"router"`. */
+  readonly model?: string
+  /** Default: all. The router keeps what a call needs by itself, target by target. */
+  readonly capabilities?: Iterable<Capability>
+}
+
+/**
+ * A router as a `ProviderModel`, below tool handling: a target of another router, or behind a bridge. `CurrentRequest` of
+ * the caller counts; a cap of the caller's makes that of the request smaller, never larger.
+ */
+export const provider = <Id extends string>(
+  router: ModelRouter<Id>,
+  options: Options & Identity = {}
+): ProviderModel => {
+  const onBreak = ModelBreaks.policies[options.onBreak ?? "fail"]
   if (onBreak === undefined) {
-    throw new InvalidOption("RoutedModel: onBreak", `one of "fail", "restart", "buffered"`, options.onBreak)
+    throw new InvalidOption("RoutedModel: onBreak", `one of "fail", "restart", "continue", "buffered"`, options.onBreak)
   }
-  return LanguageModel.make({
-    generateText: (call) =>
-      Effect.flatMap(requestOf(call, "generate", options), (request) =>
+  return {
+    provider: options.provider ?? "spillway",
+    model: options.model ?? "router",
+    capabilities: new Set(options.capabilities ?? everything),
+    generate: (call, limits) =>
+      Effect.flatMap(requestOf(call, "generate", options, limits), (request) =>
         router
           .route(request, (attempt) =>
             Effect.map(attempt.client.generate(call, limitsOf(attempt)), (parts) => {
@@ -94,35 +126,47 @@ export const make = <Id extends string>(
           )
           .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(toAiError(error, "generateText"))))
       ),
-    streamText: (call) =>
+    stream: (call, limits) =>
       Stream.unwrap(
-        Effect.map(requestOf(call, "stream", options), (request) =>
+        Effect.map(requestOf(call, "stream", options, limits), (request) =>
           router
             .stream(
               request,
               (attempt) =>
-                Stream.mapArray(attempt.client.stream(call, limitsOf(attempt)), (parts) => {
+                Stream.mapArray(Prefill.stream(attempt, call, limitsOf(attempt)), (parts) => {
                   const facts = factsOf(parts)
                   if (facts !== noFacts) attempt.report(facts)
                   return markParts(parts, attempt)
                 }),
-              { isContent, isEnd, isIrrevocable, onBreak }
+              { isContent, isEnd, isIrrevocable, onBreak: ModelBreaks.policyFor(onBreak, call) }
             )
             .pipe(Stream.catchTag("RouteError", (error) => Stream.fail(toAiError(error, "streamText"))))
         )
       )
-  })
+  }
+}
+
+/** Of `Capability`, the ones that a model of language can have. */
+const everything = ["tools", "vision", "json-schema", "prefill", "reasoning", "streaming"] as const
+
+const capped = (request: RouteRequest.Options, limits: CallLimits | undefined): RouteRequest.Options => {
+  const cap = limits?.maxOutputTokens
+  return cap === undefined ? request : { ...request, maxOutputTokens: Math.min(cap, request.maxOutputTokens ?? cap) }
 }
 
 /** What the call says about itself, with a name for its answer where one was asked for and can be made. */
 const requestOf = (
   call: ModelOptions,
   operation: "generate" | "stream",
-  { cache }: Options
-): Effect.Effect<RouteRequest.Options> =>
+  { cache }: Options,
+  limits: CallLimits | undefined
+): Effect.Effect<RouteRequest.Options | RouteRequest.RouteRequest> =>
   Effect.withFiber((fiber) => {
-    const request = fiber.getRef(CurrentRequest)
-    if (cache === undefined || request.cacheKey !== undefined) return Effect.succeed(request)
+    const request = capped(fiber.getRef(CurrentRequest), limits)
+    const tokenizer = fiber.getRef(CurrentTokenizer)
+    if (cache === undefined || request.cacheKey !== undefined) {
+      return Effect.succeed(estimated(request, call, tokenizer))
+    }
     return Effect.flatMap(cache.settings, (settings) =>
       CacheKey.make({
         ...call,
@@ -134,9 +178,22 @@ const requestOf = (
     ).pipe(
       Effect.map((cacheKey) => ({ ...request, cacheKey })),
       // What cannot be written down is not cached.
-      Effect.catchTag("NotKeyable", () => Effect.succeed(request))
+      Effect.catchTag("NotKeyable", () => Effect.succeed(request)),
+      Effect.map((request) => estimated(request, call, tokenizer))
     )
   })
+
+/** With a count of the prompt that is made when a gate first asks, unless the call says itself how much it needs. */
+const estimated = (
+  options: RouteRequest.Options,
+  call: ModelOptions,
+  tokenizer: Tokenizer
+): RouteRequest.Options | RouteRequest.RouteRequest => {
+  if (options.estimatedTokens !== undefined) return options
+  const request = RouteRequest.from(options)
+  const count = () => countTokens(tokenizer, call)
+  return { ...request, cost: withEstimate(request.cost, request.maxOutputTokens, count) }
+}
 
 /**
  * `LanguageModel` and the router behind it, from the options of `Router.make`. Every time the layer is built is another
@@ -181,7 +238,8 @@ const marked = <P extends { readonly type: string; readonly metadata?: unknown }
 ): P => {
   const metadata = part.metadata as { readonly spillway?: object } | undefined
   const origin: Origin = { servedBy: attempt.target.id, degraded: attempt.degraded }
-  return { ...part, metadata: { ...metadata, spillway: { ...metadata?.spillway, ...origin } } }
+  const attempts = attempt.index + 1
+  return { ...part, metadata: { ...metadata, spillway: { ...metadata?.spillway, ...origin, attempts } } }
 }
 
 /** A whole answer always says where it comes from, whether or not the provider sent metadata. */
@@ -201,47 +259,6 @@ const markParts = (
 
 const limitsOf = ({ request }: Router.Attempt) =>
   request.maxOutputTokens === undefined ? undefined : { maxOutputTokens: request.maxOutputTokens }
-
-const restarted = (broken: BreakPolicy.Broken): StreamPart => ({
-  type: "response-metadata",
-  metadata: { spillway: { restarted: true, from: broken.target, parts: broken.parts } }
-})
-
-const breakPolicies: Record<NonNullable<Options["onBreak"]>, BreakPolicy.BreakPolicy<StreamPart>> = {
-  fail: BreakPolicy.fail,
-  restart: BreakPolicy.restart(restarted),
-  buffered: BreakPolicy.buffered
-}
-
-const noFacts: AttemptFacts = {}
-
-/** A name and nothing else: what a server says of itself goes into records and spans. */
-const identifier = (value: string | undefined): string | undefined =>
-  value !== undefined && /^[\w.:/@+-]{1,128}$/.test(value) ? value : undefined
-
-/** What the parts say about the answer; never its text. */
-const factsOf = (parts: ReadonlyArray<Part | StreamPart>): AttemptFacts => {
-  let facts = noFacts
-  for (const part of parts) {
-    if (part.type === "response-metadata") {
-      const { limits } = (part.metadata?.["spillway"] ?? {}) as { readonly limits?: AttemptFacts["limits"] }
-      facts = { ...facts, responseId: identifier(part.id), responseModel: identifier(part.modelId) }
-      if (limits !== undefined) facts = { ...facts, limits }
-    }
-    if (part.type !== "finish") continue
-    const { inputTokens, outputTokens } = part.usage
-    facts = {
-      ...facts,
-      finishReason: part.reason,
-      inputTokens: inputTokens.total,
-      outputTokens: outputTokens.total,
-      cacheReadTokens: inputTokens.cacheRead,
-      cacheWriteTokens: inputTokens.cacheWrite,
-      reasoningTokens: outputTokens.reasoning
-    }
-  }
-  return facts
-}
 
 /**
  * `LanguageModel` fails with `AiError` and nothing else. What the router adds becomes the nearest reason, with the

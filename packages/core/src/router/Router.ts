@@ -5,7 +5,7 @@
  * It is generic over the client a target carries: a `ProviderModel`, an SDK object, a URL. One call's way, step by step:
  * `internal/Around.ts` (middleware), `internal/Call.ts` (deadline, record), `internal/AttemptLoop.ts` (retry, failover,
  * hedge), `internal/Wait.ts` (back-off, admission queue), `internal/Pick.ts` (constraints, tiers, strategy, gates),
- * `internal/Attempt.ts` (clocks, permits), `internal/StreamPath.ts` (commit point).
+ * `internal/Attempt.ts` (clocks, permits), `internal/StreamSession.ts` (commit point), `internal/AfterBreak.ts`.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -29,12 +29,12 @@ import * as Around from "./internal/Around.ts"
 import type { Core } from "./internal/Core.ts"
 import * as Explain from "./internal/Explain.ts"
 import * as Make from "./internal/Make.ts"
-import type { StreamOptions } from "./internal/StreamPath.ts"
+import type { StreamOptions } from "./internal/StreamOptions.ts"
 import type * as Pipeline from "./Pipeline.ts"
 
 export type { Answer, Attempt } from "./Answer.ts"
 export type { RouterStatus, TargetStatus } from "./internal/Explain.ts"
-export type { StreamOptions } from "./internal/StreamPath.ts"
+export type { StreamOptions } from "./internal/StreamOptions.ts"
 
 export interface Router<in out Id extends string, out C> {
   /**

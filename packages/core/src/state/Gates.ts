@@ -1,6 +1,7 @@
 /**
  * Which gates protect a target, and in which order. The default, outermost first: cooldown, ejection, limits of the target,
- * limits of its account, headroom, bulkhead, breaker. The breaker stands last, so that its probe slot is only taken by an
+ * limits of its account, headroom, bulkhead, breaker; before all of them, where the window is known, whether the call fits
+ * into it. The breaker stands last, so that its probe slot is only taken by an
  * attempt that nothing else refuses.
  */
 import * as Context from "effect/Context"
@@ -8,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as AdaptiveBulkhead from "../gates/AdaptiveBulkhead.ts"
 import * as Breaker from "../gates/Breaker.ts"
 import * as Bulkhead from "../gates/Bulkhead.ts"
+import * as ContextFit from "../gates/ContextFit.ts"
 import * as Cooldown from "../gates/Cooldown.ts"
 import * as Ejection from "../gates/Ejection.ts"
 import * as Headroom from "../gates/Headroom.ts"
@@ -100,6 +102,8 @@ const gatesOf = (
 ): ReadonlyArray<Gate> => {
   const headroom = shareOf(options)
   const maxInFlight = target.limits.maxInFlight ?? options.maxInFlight ?? 100
+  const { contextWindow } = target
+  const context = contextWindow === undefined ? undefined : ContextFit.make({ contextWindow })
   const cooldown = Cooldown.make(options.cooldown)
   const limits = limitsOf(options, target)
   const account = accountOf(accounts, target)
@@ -115,7 +119,7 @@ const gatesOf = (
     available: (now) => cooldown.peek(now, cost) === undefined && breaker?.peek(now, cost) === undefined
   })
   const kept = headroom === 0 ? undefined : Headroom.make({ capacity: adaptive?.limit ?? maxInFlight, headroom })
-  return [cooldown, ejection, limits, account, kept, bulkhead, breaker].filter((gate) => gate !== undefined)
+  return [context, cooldown, ejection, limits, account, kept, bulkhead, breaker].filter((gate) => gate !== undefined)
 }
 
 /** What a target says itself is the most, also where the application would begin higher. */

@@ -396,6 +396,8 @@ describe("the end of a stream", () => {
           outcome: "failed",
           errorType: "Overloaded",
           facts: { inputTokens: 3 },
+          costUsd: undefined,
+          costSource: undefined,
           notes: []
         },
         {
@@ -408,6 +410,8 @@ describe("the end of a stream", () => {
           outcome: "won",
           errorType: undefined,
           facts: { inputTokens: 3, outputTokens: 2, finishReason: "stop" },
+          costUsd: undefined,
+          costSource: undefined,
           notes: []
         }
       ])

@@ -72,6 +72,7 @@ export const make = (
     "From the start of an attempt to its first content"
   )
   const tokens = Tokens.make(meter, convention)
+  const cost = counter(meter, Names.metric.cost, "{USD}", "What attempts cost, as far as it is known; not the ledger")
   observeBreakers(meter, labels, breakers)
   Queues.observe(meter, queues)
 
@@ -83,6 +84,11 @@ export const make = (
       [attribute.provider]: known ? target.provider : Names.otherLabel,
       [attribute.requestModel]: known ? target.model : Names.otherLabel
     }
+  }
+
+  const costLabels = (target: Target): Attributes => {
+    const { [attribute.provider]: provider, [attribute.requestModel]: model } = ofTarget(target)
+    return { currency: Names.currency, [attribute.provider]: provider, [attribute.requestModel]: model }
   }
 
   const meters: Meters = {
@@ -98,6 +104,8 @@ export const make = (
         }
         for (const to of Breakers.states) transitions.add(0, { target: id, to })
         tokens.zero(ofTarget(target))
+        // Where no price is known, 0 would be a claim.
+        if (target.price !== undefined) cost.add(0, costLabels(target))
       }
     },
     callStarted: (name) => active.add(1, { route: labels.route(name) }),
@@ -120,6 +128,7 @@ export const make = (
       duration.record(record.ms / 1000, full)
       if (record.firstContentMs !== undefined) firstChunk.record(record.firstContentMs / 1000, plain)
       if (record.facts !== undefined) tokens.record(record.facts, plain, full)
+      if (record.costUsd !== undefined) cost.add(record.costUsd, costLabels(target))
     },
     fellBack: (route, from, to, reason) =>
       fallbacks.add(1, {

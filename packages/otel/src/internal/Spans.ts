@@ -82,6 +82,7 @@ export const endCall = (
     set(attributes, Names.attribute.timeToFirstChunk, inSeconds(record.firstContentMs))
     set(attributes, Names.attribute.inputTokens, total(record, "inputTokens"))
     set(attributes, Names.attribute.outputTokens, total(record, "outputTokens"))
+    setCost(attributes, record.costUsd)
     span.setAttributes(attributes)
     if (record.outcome === "error") fail(span, attribute.errorType, labels.word(record.errorType))
   }
@@ -101,6 +102,8 @@ export const endAttempt = (span: Span, { attribute, labels }: Vocabulary, record
     set(attributes, attribute.cacheReadTokens, facts.cacheReadTokens)
     set(attributes, attribute.cacheWriteTokens, facts.cacheWriteTokens)
     set(attributes, attribute.reasoningTokens, facts.reasoningTokens)
+    setCost(attributes, record.costUsd)
+    set(attributes, Names.attribute.costSource, record.costSource)
     span.setAttributes(attributes)
     if (record.outcome === "failed") fail(span, attribute.errorType, labels.word(record.errorType))
   }
@@ -132,6 +135,13 @@ const fail = (span: Span, errorAttribute: string, errorType: string) => {
 // Exporters write `undefined` as the word "undefined".
 const set = (attributes: Attributes, name: string, value: string | number | Array<string> | undefined) => {
   if (value !== undefined) attributes[name] = value
+}
+
+// What is not known is no 0.
+const setCost = (attributes: Attributes, usd: number | undefined) => {
+  if (usd === undefined) return
+  attributes[Names.attribute.costAmount] = usd
+  attributes[Names.attribute.costCurrency] = Names.currency
 }
 
 const inSeconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)

@@ -5,7 +5,11 @@
  * answer arrives or breaks (`cutAfter(3, reasoning(10))`); combinators say whose turn it is (`sequence`, `outages`). Where
  * an inner behaviour is left out, it is `answer()`.
  *
- * Events of a stream are counted as they are sent: the first carries only the role, the second the first content. A fault
+ * The same behaviours work in every dialect of the fake; what they say, they say in the dialect's shape and words.
+ *
+ * Events of a stream are counted as Chat sends them, in every dialect: the first carries only the role (or what else a
+ * dialect opens with), the second the first content. What a dialect frames its content with (the start and the stop of a
+ * block, a signature) counts as part of the content beside it; Gemini sends a call of a tool with its last piece. A fault
  * "after 1 event" therefore comes before any content, and one after more events than there are comes right before the
  * finish reason. Of two faults around one answer the outer one counts.
  */
@@ -20,7 +24,6 @@ export {
   toolCall,
   withoutDone
 } from "./internal/Answers.ts"
-export type { ErrorFields } from "./internal/ErrorBody.ts"
 export {
   cutAfter,
   type ErrorIn200Options,
@@ -34,7 +37,9 @@ export {
   stallAfter,
   status
 } from "./internal/Faults.ts"
-export type { Behaviour, FakeRequest } from "./internal/Reaction.ts"
+export type { ErrorFields } from "./internal/Problem.ts"
+export type { Behaviour, ErrorShape, FakeRequest } from "./internal/Reaction.ts"
+export { contentFiltered, contextTooLong, refusesPrefill, requestsShape } from "./internal/Refusals.ts"
 export {
   bursts,
   choose,

@@ -1,5 +1,6 @@
 /**
  * The fake's answers: a text that depends on nothing but the question and its length, and that shows when it was damaged.
+ * And its embeddings, which depend on nothing but the text.
  *
  * A load test asks a different question each time and checks every answer whole: cut, doubled, spliced from two attempts,
  * or given to the wrong caller, and `isCompleteAnswer` says no.
@@ -24,6 +25,17 @@ export const answerTo = (question: string, tokens = 16): string => {
   const text = body.join(" ")
   const sum = `#${hash(`${tokens}\n${question}\n${text}`).toString(16).padStart(8, "0")}`
   return text === "" ? sum : `${text} ${sum}`
+}
+
+/**
+ * The vector of `text`: `dimensions` numbers (integer >= 1, default 16) of single precision, of length 1. The same text has
+ * the same vector.
+ */
+export const embeddingOf = (text: string, dimensions = 16): ReadonlyArray<number> => {
+  const draw = generator(hash(text))
+  const raw = Array.from({ length: dimensions }, () => 2 * draw() - 1)
+  const length = Math.hypot(...raw)
+  return raw.map((value) => Math.fround(value / length))
 }
 
 /** Is `text` the whole answer to `question`, of whatever length, and nothing else? */

@@ -1,11 +1,26 @@
 /**
- * A provider of language models that is not one: an HTTP server on loopback that speaks the OpenAI chat dialect and does
- * what a script says: answers, waits, refuses, lies, breaks. Test your own routing against it.
+ * A provider of language models that is not one: an HTTP server on loopback that speaks the dialects of the large vendors
+ * and does what a script says: answers, waits, refuses, lies, breaks. Test your own routing against it. One script serves
+ * a model in every dialect, so that a pool of several vendors can be tested without any of them.
  *
  * It is a real server with real sockets and real timers: `TestClock` does not move it. Its chance is seeded: the same seed
  * and the same order of requests give the same behaviour.
  *
- * Routes: `POST {url}/chat/completions`, whole and streamed, and `GET {url}/models`. Node only.
+ * | base URL         | key                                        | routes, POST where not said                            |
+ * | ---------------- | ------------------------------------------ | ------------------------------------------------------ |
+ * | `urls.openai`    | `Authorization: Bearer`                    | `/chat/completions`, `/responses`, `/embeddings`,      |
+ * |                  |                                            | GET `/models`, GET `/models/{model}`                   |
+ * | `urls.azure`     | `api-key` or Bearer                        | the same                                               |
+ * | `urls.anthropic` | `x-api-key` or Bearer                      | `/messages`, `/messages/count_tokens`                  |
+ * | `urls.gemini`    | `x-goog-api-key`                           | `/models/{model}:generateContent`, `:countTokens`,     |
+ * |                  |                                            | `:streamGenerateContent?alt=sse`, `:embedContent`,     |
+ * |                  |                                            | `:batchEmbedContents`, GET as OpenAI's                 |
+ * | `urls.bedrock`   | Bearer or a well-formed SigV4 signature    | `/model/{model}/converse`, `/converse-stream`,         |
+ * |                  |                                            | `/count-tokens`                                        |
+ *
+ * Beside them Azure's older `/openai/deployments/{model}/chat/completions` and `…/embeddings` with `?api-version=`, GET
+ * `/user/balance` as DeepSeek has it, and GET `/health` without a key. A model's name in a path is percent-encoded.
+ * Messages requires `anthropic-version` and `max_tokens`. Counting tokens and GET ask no script. Node only.
  */
 import { InvalidOption, integer } from "@spillway/core/InvalidOption"
 import * as Effect from "effect/Effect"
@@ -17,9 +32,12 @@ import { open } from "./internal/Server.ts"
 import type { RequestLog } from "./RequestLog.ts"
 
 export interface Options {
-  /** What each model does. A model that is not named gets 404 `model_not_found`. */
+  /** What each model does, in every dialect. A model that is not named is unknown: 404 `model_not_found`, Bedrock 400. */
   readonly models: Readonly<Record<string, Behaviour>>
-  /** The one key that is right; any other, or none, gets 401 `invalid_api_key`. Default: keys are not looked at. */
+  /**
+   * The one key that is right; any other, or none, gets 401 `invalid_api_key` (Gemini 400 or 403, Bedrock 403). Default:
+   * keys are not looked at.
+   */
   readonly apiKey?: string
   /** Finite number, default 1. */
   readonly seed?: number
@@ -29,11 +47,28 @@ export interface Options {
   readonly keep?: number
   /** Default 0: a free one. */
   readonly port?: number
+  /** What `GET /health` does, as `scriptHealth` says. Default: 200. */
+  readonly health?: Behaviour
+}
+
+/** Base URLs of the one server, as a client of each vendor wants them: `FakeProvider` says which routes they have. */
+export interface Urls {
+  /** `http://127.0.0.1:40123/v1` */
+  readonly openai: string
+  /** `http://127.0.0.1:40123/v1` */
+  readonly anthropic: string
+  /** `http://127.0.0.1:40123/v1beta` */
+  readonly gemini: string
+  /** `http://127.0.0.1:40123` */
+  readonly bedrock: string
+  /** `http://127.0.0.1:40123/openai/v1` */
+  readonly azure: string
 }
 
 export interface FakeProvider {
-  /** Base URL with the version, e.g. `http://127.0.0.1:40123/v1`. */
+  /** Base URL of OpenAI's dialects with the version, e.g. `http://127.0.0.1:40123/v1`. */
   readonly url: string
+  readonly urls: Urls
   /** The latest requests, oldest first, `/models` and refused ones too. */
   readonly requests: ReadonlyArray<RequestLog>
   /** Requests that named `model` since the start or the last `clear`; without `model`, all. */
@@ -45,6 +80,8 @@ export interface FakeProvider {
   readonly openSockets: () => number
   /** Gives `model` another script, or its first; it begins anew. Requests in flight go on as they began. */
   readonly script: (model: string, behaviour: Behaviour) => void
+  /** Gives `GET /health` another script: an answer is a 200, everything else is what it is (`status(503)`, `silent`). */
+  readonly scriptHealth: (behaviour: Behaviour) => void
   /** Forgets log, counts and peaks. Scripts go on where they are: `script` begins one anew. */
   readonly clear: () => void
   /** Done as soon as no connection has a request. Instead of sleeping, after a client has cancelled. */
@@ -73,6 +110,7 @@ export const start = async (options: Options): Promise<Started> => {
   const book = new RequestBook(integer("FakeProvider: keep", options.keep ?? 10_000))
   const scripts = new Scripts(seedOf(options), accountLimit(options))
   for (const [model, behaviour] of Object.entries(options.models)) scripts.set(model, behaviour)
+  if (options.health !== undefined) scripts.setHealth(options.health)
   const { apiKey } = options
   const server = await open(integer("FakeProvider: port", options.port ?? 0, 0), {
     apiKey,
@@ -80,6 +118,7 @@ export const start = async (options: Options): Promise<Started> => {
     scripts,
     startedAt: performance.now()
   })
+  const origin = `http://127.0.0.1:${server.port}`
   const isIdle = () => book.open === 0 && book.counts(undefined).inFlight === 0
   const when = (condition: () => boolean) => new Promise<void>((resolve) => book.when(condition, resolve))
   const until = (condition: () => boolean) =>
@@ -90,7 +129,14 @@ export const start = async (options: Options): Promise<Started> => {
   let closed: Promise<void> | undefined
   const close = () => (closed ??= server.close())
   return {
-    url: `http://127.0.0.1:${server.port}/v1`,
+    url: `${origin}/v1`,
+    urls: {
+      openai: `${origin}/v1`,
+      anthropic: `${origin}/v1`,
+      gemini: `${origin}/v1beta`,
+      bedrock: origin,
+      azure: `${origin}/openai/v1`
+    },
     get requests() {
       return book.entries
     },
@@ -99,6 +145,7 @@ export const start = async (options: Options): Promise<Started> => {
     peakInFlight: (model) => book.counts(model).peak,
     openSockets: server.openSockets,
     script: (model, behaviour) => scripts.set(model, behaviour),
+    scriptHealth: (behaviour) => scripts.setHealth(behaviour),
     clear: () => book.clear(),
     idle: until(isIdle),
     until,

@@ -13,11 +13,19 @@
  */
 export type Outcome = "pending" | "answered" | "error" | "reset" | "cut" | "stalled" | "client-closed"
 
+/**
+ * The form of a request: OpenAI's Chat and Responses, Anthropic's Messages, Gemini, Bedrock's Converse, OpenAI's embeddings
+ * (Gemini's are `gemini`). `other`: lists of models, health, and paths that the fake does not have.
+ */
+export type Dialect = "chat" | "responses" | "messages" | "gemini" | "converse" | "embeddings" | "other"
+
 /** One request. `status` and `outcome` change while it is in flight. */
 export interface RequestLog {
   /** Order of arrival at this server, from 0; every path and every status counts. */
   readonly index: number
+  /** Without its query. */
   readonly path: string
+  readonly dialect: Dialect
   /** `undefined` when the request named none. */
   readonly model: string | undefined
   readonly streamed: boolean
@@ -27,7 +35,7 @@ export interface RequestLog {
   readonly headers: Readonly<Record<string, string>>
   /** The key was right, or none is asked for. */
   readonly authorized: boolean
-  /** Text of the last user message, `""` when there is none. */
+  /** Text of the last user message (of embeddings: the last text), `""` when there is none. */
   readonly question: string
   /** `undefined` until the reply's headers are sent. */
   readonly status: number | undefined

@@ -2,7 +2,8 @@
  * Every way in which a provider says "come back in …", for `Behaviour.rateLimited` and `Behaviour.status`.
  *
  * Sources: RFC 9110 sections 5.6.7 and 10.2.3 (`Retry-After`: seconds or an HTTP date); the rate-limit headers of OpenAI's
- * API reference (`x-ratelimit-reset-*` in the format of Go's `time.Duration.String`); `retry-after-ms` as Azure sends it.
+ * API reference (`x-ratelimit-reset-*` in the format of Go's `time.Duration.String`); `retry-after-ms` as Azure sends it;
+ * Anthropic's page "Rate limits" (`anthropic-ratelimit-*`); google.rpc's `RetryInfo`.
  */
 import * as Duration from "effect/Duration"
 
@@ -11,6 +12,8 @@ export interface RetryAfter {
   readonly headers: (wall: number) => Readonly<Record<string, string>>
   /** Appended to the error's `message`. */
   readonly text?: string
+  /** Seconds of a `RetryInfo` in the error's `details`; only Gemini has it, other dialects leave it out. */
+  readonly retryInfo?: number
 }
 
 /** No hint, as DeepSeek, Bedrock and Gemini send. */
@@ -56,15 +59,39 @@ export const reset = (buckets: {
   return { headers: () => headers }
 }
 
+/** `anthropic-ratelimit-requests-reset` and `-tokens-reset` as times (RFC 3339), each with its `-remaining: 0`. */
+export const resetAt = (buckets: {
+  readonly requests?: Duration.Input
+  readonly tokens?: Duration.Input
+}): RetryAfter => ({
+  headers: (wall) => {
+    const headers: Record<string, string> = {}
+    for (const bucket of ["requests", "tokens"] as const) {
+      const delay = buckets[bucket]
+      if (delay === undefined) continue
+      const time = new Date(wall + Duration.toMillis(Duration.fromInputUnsafe(delay)))
+      headers[`anthropic-ratelimit-${bucket}-remaining`] = "0"
+      headers[`anthropic-ratelimit-${bucket}-reset`] = time.toISOString()
+    }
+    return headers
+  }
+})
+
+/** Only in the body, and only from Gemini: `details` with a `RetryInfo` of `"34.4s"`. */
+export const retryInfo = (value: number): RetryAfter => ({ ...none, retryInfo: value })
+
 /** Only in the error's message: `Please try again in 20s.` */
 export const text = (value: number): RetryAfter => ({ ...none, text: `Please try again in ${value}s.` })
 
-/** Several at once; of two that send the same header, the later one wins. */
+/** Several at once; of two that send the same header or a `RetryInfo`, the later one wins. */
 export const all = (spellings: ReadonlyArray<RetryAfter>): RetryAfter => {
   const texts = spellings.flatMap((spelling) => spelling.text ?? [])
+  const infos = spellings.flatMap((spelling) => spelling.retryInfo ?? [])
+  const info = infos.at(-1)
   return {
     headers: (wall) => Object.assign({}, ...spellings.map((spelling) => spelling.headers(wall))),
-    ...(texts.length === 0 ? {} : { text: texts.join(" ") })
+    ...(texts.length === 0 ? {} : { text: texts.join(" ") }),
+    ...(info === undefined ? {} : { retryInfo: info })
   }
 }
 

@@ -11,6 +11,7 @@ const order = (reply: (exchange: Exchange, entry: Entry) => Promise<void> | void
     const did: Array<string> = []
     const entry = new RequestBook(1).arrived({
       path: "/",
+      dialect: "other",
       model: "m",
       streamed: false,
       at: 0,

@@ -99,6 +99,7 @@ describe("FakeProvider accounting", () => {
           {
             index: 0,
             path: "/v1/chat/completions",
+            dialect: "chat",
             model: "m",
             streamed: false,
             authorized: true,
@@ -109,6 +110,7 @@ describe("FakeProvider accounting", () => {
           {
             index: 1,
             path: "/v1/chat/completions",
+            dialect: "chat",
             model: "m",
             streamed: true,
             authorized: true,

@@ -120,4 +120,26 @@ describe("RetryAfter", () => {
     ]
     for (const [ms, text] of vectors) assert.strictEqual(RetryAfter.goDuration(ms), text)
   })
+
+  it.effect("resetAt sends Anthropic's times, each with nothing left", () => {
+    const before = Date.now()
+    return sent(RetryAfter.resetAt({ requests: "2 seconds", tokens: 1500 }), (headers) => {
+      for (const [bucket, delay] of [
+        ["requests", 2000],
+        ["tokens", 1500]
+      ] as const) {
+        const value = String(headers[`anthropic-ratelimit-${bucket}-reset`])
+        assert.match(value, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+        assert.isAtLeast(Date.parse(value), before + delay)
+        assert.isAtMost(Date.parse(value), Date.now() + delay)
+        assert.strictEqual(headers[`anthropic-ratelimit-${bucket}-remaining`], "0")
+      }
+    })
+  })
+
+  it("all takes the later of two RetryInfos", () => {
+    const both = RetryAfter.all([RetryAfter.retryInfo(1), RetryAfter.retryInfo(2)])
+    assert.strictEqual(both.retryInfo, 2)
+    assert.isUndefined(RetryAfter.all([RetryAfter.seconds(1)]).retryInfo)
+  })
 })

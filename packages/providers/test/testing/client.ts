@@ -20,17 +20,25 @@ export interface Sent {
   readonly abort: () => void
 }
 
+interface SendOptions {
+  readonly headers?: Record<string, string>
+  readonly agent?: http.Agent
+}
+
+/** Sends to a path below the base URL of OpenAI's dialects. */
 export const send = (
   fake: FakeProvider.FakeProvider,
   method: string,
   path: string,
   body?: string,
-  options: { readonly headers?: Record<string, string>; readonly agent?: http.Agent } = {}
-): Sent => {
+  options?: SendOptions
+): Sent => sendTo(fake.url + path, method, body, options)
+
+export const sendTo = (url: string, method: string, body?: string, options: SendOptions = {}): Sent => {
   const pieces: Array<Buffer> = []
   const looks = new Set<() => void>()
   const text = () => Buffer.concat(pieces).toString()
-  const request = http.request(fake.url + path, {
+  const request = http.request(url, {
     method,
     agent: options.agent ?? false,
     headers: { "content-type": "application/json", ...options.headers }

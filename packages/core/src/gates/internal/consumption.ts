@@ -17,7 +17,7 @@
 import type { Cost } from "../../model/Cost.ts"
 import type { Measured } from "../../model/Gate.ts"
 import type { Outcome } from "../../model/Outcome.ts"
-import type { Price } from "../../model/Target.ts"
+import type { Price } from "../../model/Price.ts"
 
 /** What is counted. `tokens` is input and output together; `usd` is counted in billionths, so that sums stay exact. */
 export const resources = ["requests", "tokens", "inputTokens", "outputTokens", "usd"] as const

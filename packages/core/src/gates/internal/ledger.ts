@@ -13,7 +13,7 @@ import {
   type RejectReason
 } from "../../model/Gate.ts"
 import type { Outcome, Unused } from "../../model/Outcome.ts"
-import type { Price } from "../../model/Target.ts"
+import type { Price } from "../../model/Price.ts"
 import { type Counted, fill, inputConsumed, nano, outputConsumed, outputOf, resources } from "./consumption.ts"
 import { Line, reasons, type Spec } from "./line.ts"
 import { type Meter, numberFrom } from "./meter.ts"

@@ -2,7 +2,6 @@
 import type * as Duration from "effect/Duration"
 import { InvalidOption, integer, positive } from "../../model/InvalidOption.ts"
 import { positiveMillis } from "../../model/RouteRequest.ts"
-import type { Price } from "../../model/Target.ts"
 import { type Counted, nano, resources } from "./consumption.ts"
 import type { Algorithm, Spec } from "./line.ts"
 import { capacityFor, type Reserve, resolve as resolveReserve } from "./reserve.ts"
@@ -65,16 +64,6 @@ export const inFlightOf = (where: string, given: number | Given | undefined, def
   const inFlightReserve = resolveReserve(`${where}.`, options, defaults)
   leavesSome(where, maxInFlight, inFlightReserve)
   return { maxInFlight, inFlightReserve }
-}
-
-/** Throws `InvalidOption`. */
-export const checkPrice = (where: string, price: Price): Price => {
-  for (const key of ["input", "output"] as const) {
-    if (!(price[key] >= 0 && Number.isFinite(price[key]))) {
-      throw new InvalidOption(`${where}.${key}`, "a finite number >= 0 (USD per million tokens)", price[key])
-    }
-  }
-  return price
 }
 
 const asGiven = (given: number | Given): Given => (typeof given === "number" ? { limit: given } : given)

@@ -47,8 +47,13 @@ export const goesOn = <Id extends string, C, A, E>(
   const rule = RetryTable.ruleFor(isDefect ? RetryTable.empty : call.core.retry.table, verdict)
   call.keep(attempt.settle("failed", verdict.outcome, verdict.errorType, now, call.startedAt))
   if (lost) return false
-  call.lastOutcome = verdict.outcome
-  const follows = rule.sameTarget || (rule.otherTarget && !tooLong(call, attempt, verdict, now))
+  // Without the prefill it may be what this target takes. What went wrong is still the break before it.
+  const refused = attempt.resume !== undefined && !isDefect && isRefusal(error, verdict, rule)
+  if (refused) {
+    call.resume = undefined
+    call.refusedResume = 1
+  } else call.lastOutcome = verdict.outcome
+  const follows = refused || rule.sameTarget || (rule.otherTarget && !tooLong(call, attempt, verdict, now))
   if (!follows && !Verdict.isOurs(error)) {
     call.claim(attempt)
     call.stopAll()
@@ -56,20 +61,22 @@ export const goesOn = <Id extends string, C, A, E>(
     resume(Exit.failCause(cause))
     return false
   }
-  call.last = error
-  call.lastRule = rule
-  call.backsOff = true
+  if (!refused) {
+    call.last = error
+    call.lastRule = rule
+    call.backsOff = true
+  }
   const { committed } = perform
   if (committed !== undefined) {
     stop(run, () => new RouteError.StreamBroken({ target: attempt.target.id, parts: committed }), undefined, now)
     return false
   }
-  remember(call, attempt, rule)
+  if (!refused) remember(call, attempt, rule)
   // The other copy of a hedged call is still at it.
   if (call.competes()) return false
   const { budget } = call.core.retry
-  const maxAttempts = rule.maxAttempts ?? call.core.retry.maxAttempts
-  if (call.attempts >= maxAttempts || !follows) {
+  const maxAttempts = call.lastRule?.maxAttempts ?? call.core.retry.maxAttempts
+  if (call.attempts - call.refusedResume >= maxAttempts || !follows) {
     stop(
       run,
       () => new RouteError.AttemptsExhausted({ attempts: call.attempts, maxAttempts }),
@@ -91,6 +98,10 @@ export const goesOn = <Id extends string, C, A, E>(
   call.owes = true
   return true
 }
+
+/** What a target says to a prefill that it does not take: the request is at fault, not the target. Our own clocks say no such thing. */
+const isRefusal = (error: unknown, verdict: Classification, rule: RetryTable.Rule): boolean =>
+  !Verdict.isOurs(error) && (verdict.outcome._tag === "Ignored" || !(rule.sameTarget || rule.otherTarget))
 
 /** The prompt is too long for this target, and no other is known to take more: that is the caller's to know. */
 const tooLong = <Id extends string, C>(

@@ -13,7 +13,8 @@ import type { Call } from "./Call.ts"
 import type { Core } from "./Core.ts"
 import * as Record from "./Record.ts"
 import type { Perform } from "./Run.ts"
-import { type StreamOptions, streamPath } from "./StreamPath.ts"
+import type { StreamOptions } from "./StreamOptions.ts"
+import { streamPath } from "./StreamPath.ts"
 
 type AnyFiber = Pick<Fiber.Fiber<unknown, unknown>, "context">
 
@@ -164,7 +165,7 @@ const infoOf = <Id extends string, C>(
 /** Says when the stream begins anew. */
 const noting = <A>(options: StreamOptions<A>, onRestart: () => void): StreamOptions<A> => {
   const { onBreak } = options
-  if (onBreak?._tag !== "Restart") return options
+  if (onBreak?._tag !== "Restart" && onBreak?._tag !== "Continue") return options
   const marker: typeof onBreak.marker = (broken) => {
     onRestart()
     return onBreak.marker(broken)

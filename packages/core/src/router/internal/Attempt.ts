@@ -10,12 +10,14 @@ import type { AttemptReason } from "../../model/Cost.ts"
 import type { AttemptFacts, AttemptRecord } from "../../model/Decision.ts"
 import type { Millis } from "../../model/Gate.ts"
 import { ignored, type Outcome } from "../../model/Outcome.ts"
+import { costOf } from "../../model/Price.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { Picker } from "../../model/Strategy.ts"
 import type { Target } from "../../model/Target.ts"
 import type { AttemptObserver } from "../../model/Telemetry.ts"
 import { Deadline } from "../../state/internal/Deadlines.ts"
 import type { Tail, TargetState } from "../../state/internal/TargetState.ts"
+import type { Resumption } from "../BreakPolicy.ts"
 import type { Core, Picked } from "./Core.ts"
 
 export class Attempt<Id extends string, C> extends Deadline {
@@ -43,6 +45,9 @@ export class Attempt<Id extends string, C> extends Deadline {
   tail: Tail | undefined = undefined
   /** Another copy of the call was faster. */
   lost = false
+  /** Where it goes on; `undefined`: it gives the whole answer. */
+  resume: Resumption | undefined = undefined
+  #note: "Continue" | "Restart" | undefined = undefined
 
   constructor(
     core: Core<Id, C>,
@@ -73,6 +78,12 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   get client(): C {
     return this.state.target.client
+  }
+
+  /** It stands in for an answer that broke: it goes on from there where its target can, else it begins anew. */
+  standIn(resume: Resumption | undefined): void {
+    this.resume = this.target.capabilities.has("prefill") ? resume : undefined
+    this.#note = this.resume === undefined ? "Restart" : "Continue"
   }
 
   /** Facts about the answer, for records, spans and money. May be called several times; later values win. */
@@ -149,10 +160,20 @@ export class Attempt<Id extends string, C> extends Deadline {
       limits: facts?.limits
     })
     if (events.length > 0) core.publish(this.state, events)
+    const counted = this.request.cost.estimate?.counted()
+    // A prefill was not among what was counted.
+    if (counted !== undefined && this.resume === undefined) {
+      const complete = outcome._tag === "Success" || outcome._tag === "Slow"
+      this.state.tokens.observe(counted, facts?.inputTokens, complete ? facts?.outputTokens : undefined)
+    }
     tellStrategy(core.tiers[this.state.target.tier]?.picker, this.state, outcome, now)
     if (core.admission.size > 0) core.admission.released(now)
     // The answer of a call nobody watches needs no record.
     if (result === "won" && this.observer === undefined && !core.decisions.listening()) return undefined
+    const told = usd(facts?.costUsd)
+    const { price } = this.state.target
+    const costUsd =
+      told ?? (price === undefined || facts === undefined ? undefined : costOf(price, facts, core.wallClock() - ms))
     const record: AttemptRecord<Id> = {
       target: this.state.target.id,
       index: this.index,
@@ -163,7 +184,9 @@ export class Attempt<Id extends string, C> extends Deadline {
       outcome: result,
       errorType,
       facts,
-      notes: Chain.notesOf(this.#permit)
+      costUsd,
+      costSource: costUsd === undefined ? undefined : told === undefined ? "local" : "provider",
+      notes: this.#note === undefined ? Chain.notesOf(this.#permit) : [...Chain.notesOf(this.#permit), this.#note]
     }
     this.observer?.end(record)
     return record
@@ -174,6 +197,10 @@ export class Attempt<Id extends string, C> extends Deadline {
     return this.settle(this.lost ? "lost" : "cancelled", ignored, undefined, now, callStart)
   }
 }
+
+/** What somebody reported counts if it can be a sum of money. */
+const usd = (amount: number | undefined): number | undefined =>
+  typeof amount === "number" && amount >= 0 && Number.isFinite(amount) ? amount : undefined
 
 /** A strategy that throws here loses what it would have learned, and nothing else. */
 const tellStrategy = (picker: Picker | undefined, candidate: Candidate, outcome: Outcome, now: Millis): void => {

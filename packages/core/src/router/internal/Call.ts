@@ -4,8 +4,8 @@
 import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import type { ChainPermit } from "../../gates/Chain.ts"
-import type { AttemptReason, Cost } from "../../model/Cost.ts"
-import type { AttemptRecord, DecisionRecord } from "../../model/Decision.ts"
+import { type AttemptReason, because, type Cost } from "../../model/Cost.ts"
+import { type AttemptRecord, type DecisionRecord, totalCost } from "../../model/Decision.ts"
 import { isReject, type LocalReject, type Millis } from "../../model/Gate.ts"
 import { ignored, type Outcome, success } from "../../model/Outcome.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
@@ -14,6 +14,7 @@ import type * as Backoff from "../../policies/Backoff.ts"
 import type * as RetryTable from "../../policies/RetryTable.ts"
 import { Deadline } from "../../state/internal/Deadlines.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
+import type { Resumption } from "../BreakPolicy.ts"
 import { Attempt } from "./Attempt.ts"
 import type { Core, History, Picked, Refusal } from "./Core.ts"
 import { excluded } from "./Pick.ts"
@@ -34,6 +35,12 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   largerThan: number | undefined = undefined
   refusals: ReadonlyArray<Refusal<Id, C>> | undefined = undefined
   spills = false
+
+  /** Part of a stream's answer was handed over and broke: attempts from now on stand in for it. */
+  broken = false
+  resume: Resumption | undefined = undefined
+  /** 1 when a target refused to go on from there: it is not asked for again, and that attempt does not count. */
+  refusedResume: 0 | 1 = 0
 
   attempts = 0
   waits = 0
@@ -146,6 +153,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
       this.core.hedging?.deposit(now)
     }
     const attempt = new Attempt(this.core, this.request, picked, this.attempts++, reason, now)
+    if (this.broken) attempt.standIn(this.resume)
     if (this.running === undefined) this.running = attempt
     else this.rival = attempt
     if (this.observer !== undefined) {
@@ -178,7 +186,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     const { cost } = this.request
     if (this.attempts === 0) return cost
     const reason = this.#hedging ? "hedge" : this.#reasonFor(state)
-    if (this.#further?.reason !== reason) this.#further = { ...cost, reason }
+    if (this.#further?.reason !== reason) this.#further = because(cost, reason)
     return this.#further
   }
 
@@ -231,7 +239,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     const listening = this.core.decisions.listening()
     if (this.observer === undefined && !listening) return
     this.records ??= []
-    const record: DecisionRecord<Id> = {
+    const record: DecisionRecord<Id> & { costUsd: number | undefined } = {
       at: this.core.wallClock() - (now - this.startedAt),
       route: this.core.route,
       strategy: this.core.strategy,
@@ -247,11 +255,13 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
       waitedMs: this.waitedMs,
       queuedMs: this.queuedMs,
       firstContentMs: served?.firstContentAt === undefined ? undefined : served.firstContentAt - this.startedAt,
+      costUsd: undefined,
       attempts: this.records
     }
     const finish = () => {
       // Of two copies either may have ended first.
       if (this.attempts > 1) this.records?.sort((one, other) => one.index - other.index)
+      record.costUsd = totalCost(record.attempts)
       if (listening) this.core.decisions.publish(record)
       this.observer?.end(record)
     }

@@ -13,6 +13,7 @@ import type { Policy } from "../../policies/RetryPolicy.ts"
 import type { Timeouts } from "../../policies/Timeouts.ts"
 import type { Deadlines } from "../../state/internal/Deadlines.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
+import type { Resumption } from "../BreakPolicy.ts"
 import type { AttemptMiddleware, RequestMiddleware } from "../Pipeline.ts"
 import type { Admission } from "./Admission.ts"
 import type { Decisions } from "./Decisions.ts"
@@ -33,6 +34,8 @@ export interface History<Id extends string, C> {
   readonly only: TargetState<Id, C> | undefined
   /** When set, only targets whose context window is known to be larger. */
   readonly largerThan: number | undefined
+  /** What there is to go on from after a break: targets that can are asked first, in every tier. */
+  readonly resume?: Resumption | undefined
   /** Who would have admitted it, and by chance did not: in the last PICK. */
   readonly refusals: ReadonlyArray<Refusal<Id, C>> | undefined
   /** It has waited for a busy tier as long as it may: the next one may be asked. */

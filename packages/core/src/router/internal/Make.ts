@@ -12,6 +12,7 @@ import * as Target from "../../model/Target.ts"
 import { CurrentTelemetry } from "../../model/Telemetry.ts"
 import { Degradation } from "../../policies/Degradation.ts"
 import { Hedging } from "../../policies/Hedge.ts"
+import { CurrentPricing } from "../../policies/Pricing.ts"
 import { RetryPolicy } from "../../policies/RetryPolicy.ts"
 import * as Timeouts from "../../policies/Timeouts.ts"
 import { Admission as AdmissionOptions } from "../../state/Admission.ts"
@@ -51,7 +52,8 @@ const assemble = Effect.fnUntraced(function* <Id extends string, C>(
   options: Options<Id, C, Pipeline.AnyPart>,
   pipeline: Pipeline.Pipeline
 ) {
-  const targets = Target.resolve("Router.make", options.targets, options.tiers)
+  const pricing = yield* CurrentPricing
+  const targets = Target.resolve("Router.make", options.targets, options.tiers, pricing.priceOf)
   const timeouts = Timeouts.make("Router.make", options.timeouts)
   const strategy = yield* CurrentStrategy
   const given = yield* CurrentTelemetry

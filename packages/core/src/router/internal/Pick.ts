@@ -73,15 +73,25 @@ export const make = <Id extends string, C>(
   let history: History<Id, C>
   let at: Millis = 0
   let refused: Array<Refusal<Id, C>> | undefined
+  let onlyPrefill = false
   const eligible = (candidate: Candidate): boolean => {
     const state = candidate as TargetState<Id, C>
+    if (onlyPrefill && !state.target.capabilities.has("prefill")) return false
     if (refused?.some((refusal) => refusal.state === state) === true) return false
     return !isRuledOut(state, request, history) && state.verdict(at, history.costFor(state)) === undefined
   }
 
   /** A target that would rather not, and is asked again when nobody else can. */
   let reluctant: TargetState<Id, C> | undefined
+  /** After a break those who can go on with the answer are asked first; nobody is left out because it cannot. */
   const fromTier = (tier: Tier<Id, C>, now: Millis, chance: Rng): Picked<Id, C> | undefined => {
+    if (history.resume === undefined) return amongEligible(tier, now, chance)
+    onlyPrefill = true
+    const picked = amongEligible(tier, now, chance)
+    onlyPrefill = false
+    return picked ?? amongEligible(tier, now, chance)
+  }
+  const amongEligible = (tier: Tier<Id, C>, now: Millis, chance: Rng): Picked<Id, C> | undefined => {
     // A gate that decides by chance may peek yes and admit no: that candidate is left out and the tier asked again.
     for (let round = Math.min(tier.states.length, maxRounds); round > 0; round--) {
       const state = tier.picker.pick(request, eligible, now, rng) as TargetState<Id, C> | undefined
@@ -150,6 +160,7 @@ export const make = <Id extends string, C>(
     at = now
     refused = undefined
     reluctant = undefined
+    onlyPrefill = false
     const [first] = tiers
     const picked =
       tiers.length > 1 || first === undefined

@@ -44,6 +44,7 @@ export const unasked = <Id extends string, C>(
     waitedMs: 0,
     queuedMs: 0,
     firstContentMs: undefined,
+    costUsd: undefined,
     attempts: []
   }
   if (listening) core.decisions.publish(record)

@@ -20,6 +20,7 @@ import type { Target } from "../../model/Target.ts"
 import * as Ewma from "../Ewma.ts"
 import type { GatesOf } from "../Gates.ts"
 import * as SuccessRate from "../SuccessRate.ts"
+import { LearnedTokens } from "./LearnedTokens.ts"
 
 /** Closed by hand: until `restore`. */
 export type Control = "open" | "isolated" | "draining"
@@ -46,6 +47,8 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   inFlight = 0
   /** Of whole answers, and of the first content of streams: targets of one model are one population. */
   readonly tails: { readonly whole: Tail; readonly stream: Tail }
+  /** What its answers have taught about the router's own token counts. */
+  readonly tokens: LearnedTokens
   /** Since the router was made. */
   attempts = 0
   answered = 0
@@ -61,6 +64,7 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   constructor(target: Target<Id, C>, gatesOf: GatesOf) {
     this.target = target
     this.chain = Chain.make(gatesOf(target))
+    this.tokens = new LearnedTokens(target)
     this.tails = { whole: new Tail(target.model), stream: new Tail(`${target.model} stream`) }
   }
 
@@ -77,13 +81,14 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   }
 
   verdict(now: Millis, cost: Cost): Verdict {
-    return this.control === "open" ? this.chain.peek(now, cost) : refused[this.control]
+    if (this.control !== "open") return refused[this.control]
+    return this.chain.peek(now, cost.estimate === undefined ? cost : this.tokens.costFor(cost))
   }
 
   /** Takes a permit from every gate, or none. */
   admit(now: Millis, cost: Cost, rng: Rng): Chain.ChainPermit | LocalReject {
     if (this.control !== "open") return refused[this.control]
-    const permit = this.chain.admit(now, cost, rng)
+    const permit = this.chain.admit(now, cost.estimate === undefined ? cost : this.tokens.costFor(cost), rng)
     if (isReject(permit)) return permit
     this.inFlight++
     this.attempts++

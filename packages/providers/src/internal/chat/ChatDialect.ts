@@ -4,30 +4,34 @@ import * as Config from "../engine/Config.ts"
 import type { Dialect } from "../engine/Dialect.ts"
 import * as EventDecoder from "../engine/EventDecoder.ts"
 import { ChatStream } from "./ChatStream.ts"
+import { ownerOf } from "./Reasoning.ts"
 import * as Request from "./Request.ts"
+import type { Thinking } from "./Settings.ts"
 
 export interface Input extends Omit<Config.Input, "auth" | "usually"> {
   readonly profile: Profile
-  /** `undefined`: as the vendor does by default. */
-  readonly thinking?: boolean | undefined
+  readonly thinking?: Thinking | undefined
+  /** See `Dialect.authorize`. */
+  readonly authorize?: Dialect["authorize"] | undefined
 }
 
 /** Throws `InvalidOption`. */
-export const make = ({ profile, thinking, ...input }: Input): Dialect => {
+export const make = ({ authorize, profile, thinking = {}, ...input }: Input): Dialect => {
   const config = Config.resolve({ ...input, auth: profile.auth, usually: profile.capabilities })
   const { capabilities, headers, model, module, secret, settings } = config
+  const { probe, reasoningTokens, thinkTags } = profile
   const endpoint = config.at("/chat/completions")
+  const owner = ownerOf(profile)
   return {
-    ...{ module, model, capabilities, headers, secret, settings },
+    ...{ module, model, capabilities, headers, secret, settings, owner },
     provider: profile.provider,
-    owner: profile.provider,
     whole: endpoint,
     streamed: endpoint,
+    probe: probe === "none" ? undefined : config.at(probe),
     body: ({ options, settings, streamed }) =>
       Request.body({ model, profile, thinking, settings, options, stream: streamed }),
     decoder: ({ makeId }) =>
-      EventDecoder.make(
-        new ChatStream({ provider: profile.provider, model, reasoningTokens: profile.reasoningTokens, makeId })
-      )
+      EventDecoder.make(new ChatStream({ provider: owner, model, reasoningTokens, thinkTags, makeId })),
+    ...(authorize === undefined ? undefined : { authorize })
   }
 }

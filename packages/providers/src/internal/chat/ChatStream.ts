@@ -10,50 +10,42 @@
  */
 
 import type { StreamPart } from "@spillway/core/ProviderModel"
-import * as DateTime from "effect/DateTime"
 import type { AnswerState } from "../engine/Dialect.ts"
 import { isError } from "../errors/ErrorBody.ts"
-import { empty, type Fault, gaveUp, invalidOutput, truncated, undecodable } from "../errors/Fault.ts"
+import { empty, type Fault, gaveUp, truncated, undecodable } from "../errors/Fault.ts"
 import { ofInBand } from "../errors/ProviderError.ts"
 import { finite, type JsonRecord, record, text } from "../json.ts"
-import * as Blocks from "../parts/Blocks.ts"
 import * as Chunk from "./Chunk.ts"
+import * as Content from "./Content.ts"
 import * as FinishReason from "./FinishReason.ts"
-import * as ToolCalls from "./ToolCalls.ts"
 import * as Usage from "./Usage.ts"
 
-export interface Options {
-  /** Key of the metadata: the owner of the dialect. */
-  readonly provider: string
-  readonly model: string
+export interface Options extends Content.Options {
   readonly reasoningTokens: Usage.ReasoningTokens
-  /** A fresh id for a tool call that came without one. */
-  readonly makeId: (prefix: string) => string
 }
 
 export class ChatStream implements AnswerState {
   /** Set once; nothing is given out after it. */
   fault: Fault | undefined = undefined
-  /** Part of the answer has been given out. */
-  hasContent = false
   /** The finish part has been given out, or the fault is set: the rest of the bytes does not matter. */
   ended = false
 
   private out: Array<StreamPart> = []
   private readonly options: Options
-  private readonly blocks: Blocks.Blocks
-  private readonly calls: ToolCalls.ToolCalls
-  private readonly given = new Set<ToolCalls.ToolCall>()
+  private readonly content: Content.Content
   private word: string | undefined = undefined
   private usage: JsonRecord | undefined = undefined
   private readonly extras: Record<string, string | number> = {}
   private introduced = false
-  private refused = false
 
   constructor(options: Options) {
     this.options = options
-    this.blocks = Blocks.make((part) => this.out.push(part), { [options.provider]: { model: options.model } })
-    this.calls = ToolCalls.make(() => options.makeId("call"))
+    this.content = new Content.Content(options, (part) => this.out.push(part))
+  }
+
+  /** Part of the answer has been given out. */
+  get hasContent(): boolean {
+    return this.content.hasContent
   }
 
   /** The parts since the last call. */
@@ -109,10 +101,7 @@ export class ChatStream implements AnswerState {
   fail(fault: Fault): void {
     if (this.ended) return
     if (this.word !== undefined && fault.verdict.reason !== "InvalidOutput") return this.finish()
-    this.blocks.close()
-    for (const call of this.calls.all) {
-      if (call.shown !== undefined && !this.given.has(call)) this.out.push({ type: "tool-params-end", id: call.id })
-    }
+    this.content.abandon()
     this.fault = fault
     this.ended = true
   }
@@ -140,85 +129,28 @@ export class ChatStream implements AnswerState {
 
   private choice(choice: JsonRecord, delta: JsonRecord | undefined): void {
     if (record(choice["error"]) !== undefined) return this.fail(ofInBand({ error: choice["error"] }))
-    if (delta !== undefined) this.delta(delta)
+    const unreadable = delta === undefined ? undefined : this.content.add(delta)
+    if (unreadable !== undefined) return this.fail(unreadable)
     const word = text(choice["finish_reason"])
-    if (this.ended || word === undefined || this.word !== undefined) return
+    if (word === undefined || this.word !== undefined) return
     if (FinishReason.isFailure(word)) return this.fail(gaveUp(word))
     this.word = word
-    this.blocks.close()
     this.giveCalls()
   }
 
-  private delta(delta: JsonRecord): void {
-    const reasoning = Chunk.reasoning(delta)
-    if (reasoning !== "") this.push("reasoning", reasoning)
-    const content = delta["content"]
-    // A hole in the text is worse than no answer.
-    if (!Chunk.isContent(content)) return this.fail(undecodable("Content is neither text nor a list of parts"))
-    if (typeof content !== "string") for (const piece of Chunk.pieces(content)) this.push(piece.kind, piece.text)
-    else if (content !== "") this.push("text", content)
-    const refusal = text(delta["refusal"])
-    if (refusal !== undefined) {
-      this.refused = true
-      this.push("text", refusal)
-    }
-    for (const piece of Chunk.toolDeltas(delta)) {
-      const call = this.calls.add(piece)
-      if (call === "nothing") continue
-      if (call === "lost") return this.fail(undecodable("A piece of a tool call belongs to none of the open calls"))
-      this.progress(call)
-    }
-  }
-
-  private push(kind: "text" | "reasoning", delta: string): void {
-    this.hasContent = true
-    this.blocks.push(kind, delta)
-  }
-
-  private progress(call: ToolCalls.ToolCall): void {
-    if (call.id === "" || this.given.has(call)) return
-    if (call.shown === undefined) {
-      this.hasContent = true
-      this.blocks.close()
-      this.out.push({ type: "tool-params-start", id: call.id, name: call.name })
-      call.shown = 0
-    }
-    if (call.args.length > call.shown) {
-      this.out.push({ type: "tool-params-delta", id: call.id, delta: call.args.slice(call.shown) })
-      call.shown = call.args.length
-    }
-  }
-
-  /** Gives out the calls that are whole. After an end that may have cut one, the others are left out; else they are errors. */
   private giveCalls(): void {
+    this.content.close()
     const cut = this.word === undefined || FinishReason.mayBeCut(this.reason())
-    for (const call of this.calls.all) {
-      if (this.given.has(call)) continue
-      this.given.add(call)
-      if (call.shown !== undefined) this.out.push({ type: "tool-params-end", id: call.id })
-      const params = ToolCalls.parameters(call)
-      if (call.name !== "" && params !== undefined && !(cut && call.args.trim() === "")) {
-        const metadata = call.extra === undefined ? undefined : { [this.options.provider]: { extra: call.extra } }
-        this.out.push({
-          type: "tool-call",
-          id: call.id,
-          name: call.name,
-          params,
-          ...(metadata === undefined ? undefined : { metadata })
-        })
-      } else if (!cut) {
-        return this.fail(invalidOutput("The arguments of a tool call are no JSON object, or it has no name"))
-      }
-    }
+    const invalid = this.content.giveCalls(cut)
+    if (invalid !== undefined) this.fail(invalid)
   }
 
   private reason() {
     if (this.word === undefined) return "unknown"
-    return FinishReason.from(this.word, this.calls.all.length > 0, this.refused)
+    return FinishReason.from(this.word, this.content.sawCalls, this.content.refused)
   }
 
   private finish(): void {
-    this.blocks.close()
     this.giveCalls()
     if (this.ended) return
     this.ended = true
@@ -241,5 +173,5 @@ const timestampOf = (created: unknown): string | undefined => {
   const seconds = finite(created)
   return seconds === undefined || seconds <= 0 || seconds > 253402300799
     ? undefined
-    : DateTime.formatIso(DateTime.makeUnsafe(Math.trunc(seconds * 1000)))
+    : new Date(Math.trunc(seconds * 1000)).toISOString()
 }

@@ -1,5 +1,6 @@
 /** Where the chat dialect and its relatives keep things in a chunk. Pure look-ups, no state. */
 import { finite, type JsonRecord, record, records, text } from "../json.ts"
+import * as ReasoningDetails from "./ReasoningDetails.ts"
 
 /** There is one answer: index 0, or no index at all. */
 export const firstChoice = (chunk: JsonRecord): JsonRecord | undefined => {
@@ -16,9 +17,9 @@ export const firstChoice = (chunk: JsonRecord): JsonRecord | undefined => {
 export const usage = (chunk: JsonRecord, choice: JsonRecord | undefined): JsonRecord | undefined =>
   record(chunk["usage"]) ?? record(record(chunk["x_groq"])?.["usage"]) ?? record(choice?.["usage"])
 
-/** Servers that send both names send the same text twice. */
+/** Servers that send several names send the same text again. */
 export const reasoning = (delta: JsonRecord): string =>
-  text(delta["reasoning_content"]) ?? text(delta["reasoning"]) ?? ""
+  text(delta["reasoning_content"]) ?? text(delta["reasoning"]) ?? ReasoningDetails.textOf(delta)
 
 export interface Piece {
   readonly kind: "text" | "reasoning"

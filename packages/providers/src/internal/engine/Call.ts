@@ -5,8 +5,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
 import { type CallSettings, CurrentCallSettings } from "../../CallSettings.ts"
-import type { ErrorRules } from "../errors/ErrorTable.ts"
 import { type Fault, unsupported } from "../errors/Fault.ts"
 import * as ProviderError from "../errors/ProviderError.ts"
 import type { Endpoint } from "../http/Endpoint.ts"
@@ -15,96 +15,130 @@ import { type HeaderValues, invalidHeader, merge, reveal } from "../http/Request
 import type { AnswerHeaders, HttpRequest, TransportFailure } from "../http/Transport.ts"
 import type { Dialect } from "./Dialect.ts"
 
-export interface Call {
-  readonly request: HttpRequest
-  readonly rules: ErrorRules | undefined
-  /** Epoch milliseconds. */
-  readonly now: () => number
-  readonly makeId: (prefix: string) => string
-  readonly limitsOf: (headers: AnswerHeaders) => ReadonlyArray<Reported> | undefined
-  readonly error: (fault: Fault, answered?: ProviderError.Answered, afterOutput?: boolean) => AiError.AiError
-  readonly networkError: (failure: TransportFailure) => AiError.AiError
+type Fiberlike = Fiber.Fiber<unknown, unknown>
+type Method = ProviderError.Where["method"]
+
+/** What stays the same from call to call: made once per model and kind of call. */
+export interface Line {
+  readonly dialect: Dialect
+  readonly endpoint: Endpoint
+  readonly method: Method
+  /** What is sent when the call brings no headers of its own. */
+  readonly plain: Omit<HttpRequest, "body">
+  readonly accept: string
 }
 
-/** Fails when the call cannot be said in this dialect; nothing is sent then. */
-export const make = (
+export const line = (dialect: Dialect, method: "generate" | "stream" | "probe" | "embed", endpoint: Endpoint): Line => {
+  const accept =
+    method === "stream" ? (dialect.acceptStream ?? "text/event-stream, application/json") : "application/json"
+  const http = method === "probe" ? "GET" : "POST"
+  return { dialect, endpoint, method, accept, plain: requestOf(http, endpoint, dialect, accept, undefined) }
+}
+
+/** A call's own headers win over the model's, keys over all. */
+const requestOf = (
+  method: HttpRequest["method"],
+  { origin, path, url }: Endpoint,
   dialect: Dialect,
+  accept: string,
+  own: Readonly<Record<string, string>> | undefined
+): Omit<HttpRequest, "body"> => {
+  const content = method === "POST" ? { "content-type": "application/json" } : undefined
+  return {
+    method,
+    url,
+    origin,
+    path,
+    ...reveal(merge({ accept }, content, dialect.headers, own, keysOf(dialect.headers, own)))
+  }
+}
+
+/** What a call's own headers may not replace. */
+const keysOf = (headers: HeaderValues, own: HeaderValues | undefined): HeaderValues | undefined =>
+  own === undefined
+    ? undefined
+    : Object.fromEntries(Object.entries(headers).filter(([, value]) => Redacted.isRedacted(value)))
+
+/** Settings of the model, the call and the router, merged, and the body they make. */
+export const bodyOf = (
+  dialect: Dialect,
+  fiber: Fiberlike,
   options: ModelOptions,
   limits: CallLimits | undefined,
   streamed: boolean
-): Effect.Effect<Call, AiError.AiError> =>
-  Effect.withFiber((fiber) => {
-    const settings = capped({ ...dialect.settings, ...fiber.getRef(CurrentCallSettings) }, limits)
-    const endpoint = streamed ? dialect.streamed : dialect.whole
-    const body = dialect.body({ options, settings, streamed })
-    const accept = streamed ? (dialect.acceptStream ?? "text/event-stream, application/json") : "application/json"
-    const method = streamed ? "stream" : "generate"
-    if (typeof body !== "string") return Effect.fail(teller(dialect, fiber, method, endpoint, "POST").error(body))
-    return outgoing(dialect, fiber, { method: "POST", endpoint, body, accept, own: settings.headers, of: method })
-  })
-
-/** A request without a body, to a place that costs nothing. */
-export const get = (dialect: Dialect, endpoint: Endpoint): Effect.Effect<Call, AiError.AiError> =>
-  Effect.withFiber((fiber) =>
-    outgoing(dialect, fiber, {
-      method: "GET",
-      endpoint,
-      body: undefined,
-      accept: "application/json",
-      own: undefined,
-      of: "probe"
-    })
-  )
-
-interface Outgoing {
-  readonly method: "GET" | "POST"
-  readonly endpoint: Endpoint
-  readonly body: string | undefined
-  readonly accept: string
-  readonly own: Readonly<Record<string, string>> | undefined
-  readonly of: ProviderError.Where["method"]
+): { readonly body: string | Fault; readonly settings: CallSettings } => {
+  const settings = capped({ ...dialect.settings, ...fiber.getRef(CurrentCallSettings) }, limits)
+  return { body: dialect.body({ options, settings, streamed }), settings }
 }
 
-const outgoing = (
-  dialect: Dialect,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  { accept, body, endpoint, method, of, own }: Outgoing
-): Effect.Effect<Call, AiError.AiError> => {
-  const tell = teller(dialect, fiber, of, endpoint, method)
-  // The key wins over a call's own header of the same name.
-  const content = body === undefined ? undefined : { "content-type": "application/json" }
-  const headers = merge({ accept, ...content }, own, dialect.headers)
-  const invalid = invalidHeader(headers)
-  if (invalid !== undefined) {
-    return Effect.fail(tell.error(unsupported("headers", `Header ${invalid} cannot be sent`, false)))
+/** One call, for as long as it runs. */
+export class Call {
+  readonly #line: Line
+  readonly #fiber: Fiberlike
+
+  constructor(line: Line, fiber: Fiberlike) {
+    this.#line = line
+    this.#fiber = fiber
   }
-  const request: HttpRequest = { method, url: endpoint.url, ...reveal(headers), body }
-  if (dialect.authorize === undefined) return Effect.succeed({ ...tell, request })
-  return Effect.matchEffect(dialect.authorize(request), {
-    onFailure: (fault) => Effect.fail(tell.error(fault)),
-    onSuccess: (signed) => Effect.succeed({ ...tell, request: { ...request, ...reveal(merge(headers, signed)) } })
-  })
-}
 
-const teller = (
-  dialect: Dialect,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  method: ProviderError.Where["method"],
-  endpoint: Endpoint,
-  httpMethod: "GET" | "POST"
-): Omit<Call, "request"> => {
-  const clock = fiber.getRef(Clock.Clock)
-  const random = fiber.getRef(Random.Random)
-  const where: ProviderError.Where = { module: dialect.module, method, provider: dialect.owner, secret: dialect.secret }
-  const now = () => clock.currentTimeMillisUnsafe()
-  return {
-    rules: dialect.errors,
-    now,
-    makeId: (prefix) => `${prefix}_${Math.floor(random.nextDoubleUnsafe() * 2 ** 52).toString(36)}`,
-    limitsOf: (headers) => reportedLimits(headers, now()),
-    error: (fault, answer, afterOutput = false) =>
-      ProviderError.make(where, fault, { answer, afterOutput, now: now() }),
-    networkError: (failure) => ProviderError.ofTransport(where, failure, { method: httpMethod, url: endpoint.shown })
+  /** What goes on the wire; `own`: headers of the call itself. */
+  request(
+    body: string | undefined,
+    own: Readonly<Record<string, string>> | undefined
+  ): Effect.Effect<HttpRequest, AiError.AiError> {
+    const { accept, dialect, endpoint, plain } = this.#line
+    const invalid = own === undefined ? undefined : invalidHeader(own)
+    if (invalid !== undefined) {
+      return Effect.fail(this.error(unsupported("headers", `Header ${invalid} cannot be sent`, false)))
+    }
+    const request: HttpRequest =
+      own === undefined ? { ...plain, body } : { ...requestOf(plain.method, endpoint, dialect, accept, own), body }
+    if (dialect.authorize === undefined) return Effect.succeed(request)
+    return Effect.matchEffect(dialect.authorize(request), {
+      onFailure: (fault) => Effect.fail(this.error(fault)),
+      onSuccess: (signed) => {
+        const { headers, secrets } = reveal(merge(signed))
+        return Effect.succeed({
+          ...request,
+          headers: { ...request.headers, ...headers },
+          secrets: [...request.secrets, ...secrets]
+        })
+      }
+    })
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.#fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  }
+
+  /** A fresh id for what came without one. */
+  readonly makeId = (prefix: string): string =>
+    `${prefix}_${Math.floor(this.#fiber.getRef(Random.Random).nextDoubleUnsafe() * 2 ** 52).toString(36)}`
+
+  limitsOf(headers: AnswerHeaders): ReadonlyArray<Reported> | undefined {
+    return reportedLimits(headers, this.now())
+  }
+
+  error(fault: Fault, answer?: ProviderError.Answered, afterOutput = false): AiError.AiError {
+    return ProviderError.make(this.#where(), fault, { answer, afterOutput, now: this.now() })
+  }
+
+  networkError(failure: TransportFailure): AiError.AiError {
+    const { endpoint, plain } = this.#line
+    return ProviderError.ofTransport(this.#where(), failure, { method: plain.method, url: endpoint.shown })
+  }
+
+  /** An answer with a status other than 2xx. */
+  refusal(status: number, headers: AnswerHeaders, body: string): AiError.AiError {
+    // A browser hides a redirect that is not followed behind status 0.
+    const answered = { status: status === 0 ? 302 : status, headers }
+    return this.error(ProviderError.ofStatus(answered, body, this.now(), this.#line.dialect.errors), answered)
+  }
+
+  #where(): ProviderError.Where {
+    const { dialect, method } = this.#line
+    return { module: dialect.module, method, provider: dialect.owner, secret: dialect.secret }
   }
 }
 
@@ -113,5 +147,3 @@ const capped = (settings: CallSettings, limits: CallLimits | undefined): CallSet
   limits?.maxOutputTokens === undefined
     ? settings
     : { ...settings, maxTokens: Math.min(limits.maxOutputTokens, settings.maxTokens ?? Number.POSITIVE_INFINITY) }
-
-export type { HeaderValues }

@@ -22,7 +22,7 @@ export const make = (answer: AnswerState): AnswerDecoder => {
         over = true
         return
       }
-      if (text === "" || idle.test(name)) return
+      if (text === "" || (name !== "" && idle.test(name))) return
       if (answer.ended) {
         over = true
         return

@@ -10,15 +10,24 @@ import type { Reported } from "../http/ReportedLimits.ts"
 import type { BodyPull } from "../http/Transport.ts"
 import type { AnswerDecoder } from "./Dialect.ts"
 
-type PartsPull = Pull.Pull<Arr.NonEmptyReadonlyArray<StreamPart>, AiError.AiError>
+export type PartsPull = Pull.Pull<Arr.NonEmptyReadonlyArray<StreamPart>, AiError.AiError>
 
-export const parts = (
+export interface Reading {
+  readonly pull: PartsPull
+  /** The answer is whole, and its body has not ended yet. */
+  readonly isAwaitingEnd: () => boolean
+  /** Done when it has, or soon after. */
+  readonly drained: Effect.Effect<void>
+}
+
+export const make = (
   body: BodyPull,
   decoder: AnswerDecoder,
   toError: (fault: Fault) => AiError.AiError,
   limits: ReadonlyArray<Reported> | undefined
-): PartsPull => {
+): Reading => {
   let over = false
+  let bytesEnded = false
   let untold = limits !== undefined
   // What the decoder has given out leaves first; what ended it is told on the next pull.
   const stop = Effect.suspend((): PartsPull => {
@@ -27,6 +36,8 @@ export const parts = (
   })
   const give = (parts: Array<StreamPart>): PartsPull => {
     if (!Arr.isArrayNonEmpty(parts)) return over ? stop : step
+    // Nothing comes after the finish part: the body may end behind the caller's back.
+    if (parts[parts.length - 1]?.type === "finish") over = true
     if (untold && parts.some(isMetadata)) {
       untold = false
       withLimits(parts, limits)
@@ -35,6 +46,7 @@ export const parts = (
   }
   const end = (broken: boolean) => {
     over = true
+    bytesEnded = true
     return give(decoder.end(broken))
   }
   const step: PartsPull = Effect.suspend(() =>
@@ -51,8 +63,27 @@ export const parts = (
           onDone: () => end(false)
         })
   )
-  return step
+  return {
+    pull: step,
+    isAwaitingEnd: () => over && !bytesEnded && decoder.fault() === undefined,
+    drained: drained(body)
+  }
 }
+
+/**
+ * The answer is complete, and what may still come says nothing. The end of the body is waited for all the same, for a little
+ * while: a connection whose answer was read to its end can be used again, one that is let go of before is closed.
+ */
+const drained = (body: BodyPull): Effect.Effect<void> => {
+  const rest: Effect.Effect<void> = Effect.matchCauseEffect(body, {
+    onSuccess: () => rest,
+    onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.void)
+  })
+  return Effect.asVoid(Effect.timeoutOption(rest, afterEnd))
+}
+
+/** Long enough for the last bytes of a healthy server. */
+const afterEnd = "1 second"
 
 const isMetadata = (part: StreamPart) => part.type === "response-metadata"
 

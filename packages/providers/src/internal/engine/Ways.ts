@@ -25,8 +25,11 @@ export type WithKeyFrom<Options> = Omit<Options, "apiKey"> & {
 export interface Ways<Options> {
   /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
   readonly make: (options: Options) => Effect.Effect<ProviderModel, never, HttpClient.HttpClient>
-  /** A model over the global `fetch`, for code without Effect. Throws `InvalidOption`. */
-  readonly model: (options: Options) => ProviderModel
+  /**
+   * A model for code without Effect, over `client` (such as `Undici.client()`) or the global `fetch`. Throws
+   * `InvalidOption`.
+   */
+  readonly model: (options: Options, client?: HttpClient.HttpClient) => ProviderModel
   /** The model on its own, without a router, as `LanguageModel` of `effect/ai`. Throws `InvalidOption`. */
   readonly layer: (options: Options) => Layer.Layer<LanguageModel.LanguageModel, never, HttpClient.HttpClient>
   /** `layer` with the key from configuration. */
@@ -45,7 +48,8 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
     Layer.effect(LanguageModel.LanguageModel, Effect.flatMap(make(options), languageModel))
   return {
     make,
-    model: (options) => HttpModel.make(dialectOf(options), overFetch()),
+    model: (options, client) =>
+      HttpModel.make(dialectOf(options), client === undefined ? overFetch() : transportOf(client)),
     layer,
     layerConfig: (options) =>
       Layer.unwrap(

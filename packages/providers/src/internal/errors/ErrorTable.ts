@@ -91,19 +91,50 @@ export const invalid = (description: string, more?: Partial<Verdict>) =>
 
 const unknown = verdict("Unknown", "_OTHER", "other", "fault", "The provider answered with a status nobody expected")
 
-const money =
-  /insufficient_quota|credit_balance_exhausted|_spend_limit_|organization_usage_limit_exceeded|billing_error|billing_hard_limit|exceeded_current_quota|AccountOverdue|Arrearage/i
-const moneyPhrase = /credit balance is too low|insufficient balance/i
+const anyOf = (...words: ReadonlyArray<string>) => new RegExp(words.join("|"), "i")
+
+const money = anyOf(
+  "insufficient_quota",
+  "credit_balance_exhausted",
+  "_spend_limit_",
+  "organization_usage_limit_exceeded",
+  "billing_(error|hard_limit|not_active)",
+  "exceeded_current_quota",
+  "AccountOverdue",
+  "Arrearage",
+  // DashScope's free tier, and a limit that an account at Ark has set itself.
+  "FreeTierOnly",
+  "SetLimitExceeded"
+)
+const moneyPhrase = /credit balance is too low|insufficient balance|balance is insufficient/i
 const context = /context_length_exceeded|string_above_max_length|exceed_context_size/i
-const contextPhrase =
-  /maximum context length|prompt is too long|input token count.*exceeds|input is too long|context size has been exceeded/i
+const contextPhrase = anyOf(
+  "maximum (context|prompt) length",
+  "prompt (is )?too long",
+  "input token count.*exceeds",
+  "input is too long",
+  "context size has been exceeded",
+  // SGLang, Ollama, Moonshot, DashScope, Ark.
+  "longer than the model's context length",
+  "exceeds the (maximum allowed|context) length",
+  "exceeded model token limit",
+  "range of input length should be",
+  "input length \\d+ exceeds the maximum length"
+)
 const policy =
   /content_filter|content_policy_violation|ResponsibleAIPolicyViolation|data_inspection_failed|RiskDetection|SensitiveContentDetected/i
 const perDay = /per[- _]?day|\b[RT]PD\b|daily/i
 const noModel =
   /model_not_found|ModelNotOpen|InvalidEndpointOrModel|DeploymentNotFound|model_not_supported|invalid_model|\b20012\b/i
-// Codes that name something this target lacks and another may have.
-const capability = /unsupported_parameter|unsupported_value|does not support (tools|images|image input)/i
+// Words that name something this target lacks and another may have. OpenRouter says it of all its upstreams, by a 404;
+// llama.cpp and vLLM of the way they were started, llama.cpp by a 500.
+const capability = anyOf(
+  "unsupported_(parameter|value)",
+  "does not support (tools|images|image input)",
+  "no endpoints found that (support|can handle)",
+  "image input is not supported",
+  "requires --(jinja|enable-auto-tool-choice)"
+)
 
 const rows: ReadonlyArray<Row> = [
   // 4 stands before 3: the one 402 that passes by itself.
@@ -163,6 +194,11 @@ const rows: ReadonlyArray<Row> = [
     ({ is }) => is(/ClosedEndpoint/),
     verdict("InternalProvider", "Overloaded", "other", "config", "The endpoint is closed")
   ],
+  // 16, of which some come as a 404 or a 500.
+  [
+    ({ status, says }) => status >= 400 && status <= 500 && status !== 429 && says(capability),
+    invalid("This model does not take something of the request", { otherTarget: true })
+  ],
   // 13. A 404 without words is a wrong path: also a matter of configuration.
   [
     ({ status, is, says }) =>
@@ -178,10 +214,6 @@ const rows: ReadonlyArray<Row> = [
   [
     ({ is }) => is(/tool_use_failed/),
     invalid("The model's tool call was refused by the server", { otherTarget: true })
-  ],
-  [
-    ({ status, says }) => status >= 400 && status < 500 && says(capability),
-    invalid("This model does not take a parameter of the request", { otherTarget: true })
   ],
   [({ status }) => [400, 405, 411, 415, 422].includes(status), invalid("The provider refused the request")],
   // 17

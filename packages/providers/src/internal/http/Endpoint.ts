@@ -7,6 +7,9 @@ import { InvalidOption } from "@spillway/core/InvalidOption"
 export interface Endpoint {
   /** Where requests go, with the query. */
   readonly url: string
+  /** The two halves of `url`: scheme, host and port; path and query. */
+  readonly origin: string
+  readonly path: string
   /** For errors: no query, which may hold a key. */
   readonly shown: string
   readonly server: { readonly address: string; readonly port: number }
@@ -26,6 +29,8 @@ export const make = (option: string, baseUrl: string, path: string, secret: stri
   for (const [name, value] of new URLSearchParams(ownQuery)) url.searchParams.set(name, value)
   return {
     url: url.href,
+    origin: url.origin,
+    path: url.pathname + url.search,
     shown: url.origin + url.pathname,
     server: {
       address: url.hostname.replace(/^\[|\]$/g, ""),

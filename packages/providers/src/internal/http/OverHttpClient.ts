@@ -27,11 +27,14 @@ export const make = (client: HttpClient.HttpClient): Transport.Transport => {
       Effect.updateContext((context: Context.Context<Scope.Scope>) => quiet(context, request.secrets)),
       Effect.mapError(toFailure),
       Effect.flatMap((response) =>
-        Effect.map(Stream.toPull(response.stream), (body) => ({
-          status: response.status,
-          headers: response.headers,
-          body: body as Transport.BodyPull
-        }))
+        Effect.map(
+          bodyless.has(response.status) ? Effect.succeed(nothing) : Stream.toPull(response.stream),
+          (body) => ({
+            status: response.status,
+            headers: response.headers,
+            body: body as Transport.BodyPull
+          })
+        )
       ),
       Effect.provideService(Scope.Scope, scope)
     )
@@ -51,6 +54,11 @@ export const make = (client: HttpClient.HttpClient): Transport.Transport => {
       )
   }
 }
+
+/** `fetch` gives these no body at all, and the stream of none is a failure. */
+const bodyless: ReadonlySet<number> = new Set([204, 205, 304])
+
+const nothing = Cause.done()
 
 /** The bytes of a body, at most `limit`. A body that breaks off counts as what came of it. */
 export const collect = (

@@ -4,14 +4,27 @@ import type { HttpRequest } from "./Transport.ts"
 
 export type HeaderValues = Readonly<Record<string, string | Redacted.Redacted<string>>>
 
+/** They frame the message or belong to the connection: the transport's own, not a caller's. */
+const framing: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade"
+])
+
 /**
  * The name of the first header that cannot be sent. Asked before sending, because `fetch` refuses such a header with an
- * error that quotes its value.
+ * error that quotes its value, and undici with one that looks like the network's.
  */
 export const invalidHeader = (headers: HeaderValues): string | undefined => {
   for (const name in headers) {
     const value = headers[name]
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return JSON.stringify(name)
+    if (framing.has(name.toLowerCase())) return name
     const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
     if (typeof text !== "string" || !/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return name
   }

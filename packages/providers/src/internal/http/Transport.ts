@@ -16,6 +16,9 @@ export const TypeId = "~@spillway/providers/Transport"
 export interface HttpRequest {
   readonly method: "GET" | "POST"
   readonly url: string
+  /** The two halves of `url`. */
+  readonly origin: string
+  readonly path: string
   /** Names in lower case, keys in clear: for the wire only. */
   readonly headers: Readonly<Record<string, string>>
   /** Names of the headers that hold keys: hidden wherever the request might be printed. */
@@ -68,12 +71,16 @@ export const failure = (cause: unknown, reason: TransportFailure["reason"] = "Tr
   code: systemCode(cause)
 })
 
-/** `ECONNREFUSED`, `UND_ERR_SOCKET`, …: undici hangs the system's error under its own. */
+/**
+ * `ECONNREFUSED`, `UND_ERR_SOCKET`, …: undici hangs the system's error under its own. `HTTP_PARSER` is our word for what came
+ * and is no HTTP: undici's error has a name only.
+ */
 const systemCode = (error: unknown): string | undefined => {
   let at: unknown = error
   for (let depth = 0; depth < 4 && typeof at === "object" && at !== null; depth++) {
-    const { code, cause } = at as { readonly code?: unknown; readonly cause?: unknown }
+    const { cause, code, name } = at as { readonly cause?: unknown; readonly code?: unknown; readonly name?: unknown }
     if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,63}$/.test(code)) return code
+    if (name === "HTTPParserError") return "HTTP_PARSER"
     at = cause
   }
   return undefined

@@ -5,12 +5,10 @@
  * asked for, `<` is a proxy's page, everything else is SSE. The content type is not asked: gateways send JSON as an event
  * stream and the other way round. Blank lines before a JSON answer are keep-alives.
  *
- * SSE itself is `effect/encoding/Sse`, by WHATWG's "event stream interpretation". `retry:` means nothing on a POST and is
- * dropped. At the end of the bytes an event without its blank line is dispatched all the same, marked `last`: if it does
- * not parse, it was cut.
+ * At the end of the bytes an event without its blank line is dispatched all the same, marked `last`: if it does not parse,
+ * it was cut.
  */
-import * as Sse from "effect/encoding/Sse"
-import * as ErrorField from "./ErrorField.ts"
+import * as EventReader from "./EventReader.ts"
 
 /** Longest answer, bytes. */
 const longestAnswer = 64 * 1024 * 1024
@@ -31,53 +29,82 @@ export interface BodyReader {
 }
 
 export const make = (sink: BodySink): BodyReader => {
-  // The parser drops a byte order mark; two layers that do would drop two.
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-  const errorField = ErrorField.make()
+  let text: SseText | undefined
   let kind: ReturnType<BodyReader["kind"]> = "unknown"
   let size = 0
   let ending = false
-  let json: Array<string> = []
-  const parser = Sse.makeParser((event) => {
-    if (event._tag === "Event") sink.event(event.event, event.data, ending)
-  })
-
-  const take = (text: string) => {
-    if (kind === "json") json.push(text)
-    else if (kind === "sse" && parser.feed(errorField.feed(text)) !== undefined) sink.tooLarge()
-  }
+  let json: Array<Uint8Array> = []
+  const parserOf = () => sseText((name, data) => sink.event(name, data, ending))
 
   return {
     kind: () => kind,
-    feed: (bytes) => {
+    feed: (chunk) => {
+      let bytes = chunk
       size += bytes.byteLength
       if (size > longestAnswer) return sink.tooLarge()
       if (kind === "unknown") {
-        kind = sniff(bytes)
+        const start = bytes.findIndex(speaks)
+        if (start < 0) return
+        kind = kindBy(bytes[start])
         if (kind === "html") return sink.html()
+        // Blanks of earlier chunks are gone already; with half a byte order mark here, the first event would be lost.
+        bytes = bytes.subarray(start)
       }
-      take(decoder.decode(bytes, { stream: true }))
+      if (kind === "json") json.push(bytes)
+      else if (kind === "sse") {
+        text ??= parserOf()
+        if (!text.feed(bytes)) sink.tooLarge()
+      }
     },
     end: () => {
       ending = true
-      take(decoder.decode())
-      if (kind === "sse") parser.feed(`${errorField.flush()}\n\n`)
+      if (kind === "sse") text?.end()
       if (kind === "json") {
-        const text = json.join("").replace(/^\uFEFF/, "")
+        const whole = jsonText(json)
         json = []
-        sink.json(text)
+        sink.json(whole)
       }
     }
   }
 }
 
+/** Bytes to events. `feed` says false when an event is longer than an event can be. */
+const sseText = (onEvent: (name: string, data: string) => void): SseText => {
+  // The reader drops a byte order mark; two layers that do would drop two.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  const events = EventReader.make(onEvent)
+  return {
+    feed: (bytes) => events.feed(decoder.decode(bytes, { stream: true })),
+    end: () => {
+      events.feed(decoder.decode())
+      events.end()
+    }
+  }
+}
+
+interface SseText {
+  readonly feed: (bytes: Uint8Array) => boolean
+  readonly end: () => void
+}
+
+/** Decoding whole texts leaves no state behind, so that one decoder serves all. It drops a byte order mark. */
+const wholeText = new TextDecoder()
+
+const jsonText = (chunks: ReadonlyArray<Uint8Array>): string => {
+  const [first] = chunks
+  if (chunks.length === 1 && first !== undefined) return wholeText.decode(first)
+  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return wholeText.decode(all)
+}
+
 /** Blanks and the bytes of a byte order mark say nothing. */
 const silent: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf])
 
-const sniff = (bytes: Uint8Array) => {
-  for (const byte of bytes) {
-    if (silent.has(byte)) continue
-    return byte === 0x7b || byte === 0x5b ? "json" : byte === 0x3c ? "html" : "sse"
-  }
-  return "unknown"
-}
+const speaks = (byte: number) => !silent.has(byte)
+
+const kindBy = (byte: number | undefined) => (byte === 0x7b || byte === 0x5b ? "json" : byte === 0x3c ? "html" : "sse")

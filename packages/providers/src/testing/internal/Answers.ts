@@ -18,15 +18,18 @@ export interface AnswerOptions {
   readonly chunkTokens?: number
   /** Exactly this text. Default: `FakeAnswer.answerTo(question, tokens)`. */
   readonly text?: string
-  /** The `finish_reason`. Default `stop`, with a tool call `tool_calls`, cut by the request's token limit `length`. */
+  /**
+   * The word that says why the answer ends, sent as it is. Default: the dialect's word for a stop, for a tool call, or for
+   * an answer cut by the request's token limit. Responses: `completed`, or the reason of an incomplete answer.
+   */
   readonly finish?: string
   /** More headers of the reply, names in lower case. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
- * Answers. A request whose last message is the assistant's (a prefill) gets the rest of the answer, and `max_tokens` or
- * `max_completion_tokens` is kept to.
+ * Answers. A request whose last message is the assistant's (a prefill) gets the rest of the answer, and the cap on output
+ * tokens is kept to, under the name that the dialect has for it.
  */
 export const answer = (options: AnswerOptions = {}): Behaviour => {
   const latency = Latency.from("Behaviour.answer: latency", options.latency ?? 0)
@@ -47,6 +50,7 @@ export const answer = (options: AnswerOptions = {}): Behaviour => {
       headers: options.headers ?? {},
       reasoning: undefined,
       toolCalls: [],
+      policy: undefined,
       queue: undefined,
       done: true,
       pieceBytes: undefined,
@@ -63,14 +67,15 @@ export const slowFirstToken = (delay: Latency.Input, inner: Behaviour = answer()
 
 /**
  * Queues before it answers, as DeepSeek does: after the headers a comment (`: keep-alive`) every `every` for as long as
- * `for` says (`"Infinity"`: never answers), then `inner`. A reply that is not streamed gets blank lines before its JSON.
+ * `for` says (`"Infinity"`: never answers), then `inner`. Messages sends a `ping` instead, Converse nothing. A reply that
+ * is not streamed gets blank lines before its JSON.
  */
 export const keepAlive = (
   options: {
     /** > 0. */
     readonly every: Duration.Input
     readonly for: Duration.Input
-    /** Text of the comment, one line. Default `keep-alive`. */
+    /** Text of the comment, one line. Default `keep-alive`. Not for Messages and Converse. */
     readonly comment?: string
   },
   inner: Behaviour = answer()
@@ -85,22 +90,30 @@ export const keepAlive = (
   return adapt(inner, (reply) => ({ ...reply, queue }))
 }
 
-/** Thinks first: `tokens` tokens (integer >= 1) in `field`, default `reasoning_content`, before the content. */
+/**
+ * Thinks first: `tokens` tokens (integer >= 1) before the content; in Chat in `field`, default `reasoning_content`, in
+ * Responses as a summary. Where the dialect signs its thinking, it is signed; Responses sends encrypted content to who
+ * asks for it.
+ */
 export const reasoning = (tokens: number, inner: Behaviour = answer(), field = "reasoning_content"): Behaviour => {
   integer("Behaviour.reasoning: tokens", tokens)
   return adapt(inner, (reply) => ({ ...reply, reasoning: { tokens, field } }))
 }
 
 /**
- * Answers with a call of the tool `name` instead of text; a stream sends the arguments in pieces. `args` is sent as JSON,
- * a string as it is (so that it may be broken). Two calls: `toolCall("a", …, toolCall("b", …))`.
+ * Answers with a call of the tool `name` instead of text; a stream sends the arguments in pieces (Gemini: in one). `args`
+ * is sent as JSON, a string as it is, so that it may be broken: where a dialect wants an object, a broken one comes as the
+ * string, or from Gemini as the finish `MALFORMED_FUNCTION_CALL`. Two calls: `toolCall("a", …, toolCall("b", …))`.
  */
 export const toolCall = (name: string, args: unknown, inner: Behaviour = answer()): Behaviour => {
   const call = { name, arguments: typeof args === "string" ? args : (JSON.stringify(args) ?? "") }
   return adapt(inner, (reply) => ({ ...reply, toolCalls: [call, ...reply.toolCalls] }))
 }
 
-/** A stream without `data: [DONE]`. Its finish reason still comes. */
+/**
+ * A stream without what may be missing after its finish reason: Chat's `data: [DONE]`, the `message_stop` of Messages,
+ * Converse's `metadata` with the usage. The finish reason still comes.
+ */
 export const withoutDone = (inner: Behaviour = answer()): Behaviour =>
   adapt(inner, (reply) => ({ ...reply, done: false }))
 

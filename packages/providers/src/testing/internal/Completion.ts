@@ -1,66 +1,53 @@
-/** What an answer consists of, before it is put on the wire: tokens, finish reason and usage that fit each other. */
+/** What an answer consists of, before it is put on the wire: tokens, reason of its end and usage that fit each other. */
 import { answerTo } from "../FakeAnswer.ts"
-import { textOf } from "./ChatRequest.ts"
 import type { Answer, FakeRequest } from "./Reaction.ts"
 import { tokensOf } from "./Tokens.ts"
 
 export interface Completion {
   readonly reasoning: ReadonlyArray<string>
+  /** Where Chat puts the reasoning. */
+  readonly reasoningField: string
   readonly content: ReadonlyArray<string>
-  readonly toolCalls: ReadonlyArray<{
-    readonly id: string
-    readonly name: string
-    readonly arguments: ReadonlyArray<string>
-  }>
-  readonly finish: string
+  readonly toolCalls: ReadonlyArray<{ readonly name: string; readonly arguments: ReadonlyArray<string> }>
+  /** Why it ends, for the dialect to say in its word. `blocked`: the prompt was against the policy, there is no answer. */
+  readonly end: "stop" | "length" | "tools" | "filtered" | "blocked"
+  /** The word itself, where the script says it. */
+  readonly finish: string | undefined
+  /** These take time. */
   readonly tokens: number
-  readonly usage: Readonly<Record<string, unknown>>
+  /** `output` includes `reasoning`. */
+  readonly usage: { readonly prompt: number; readonly output: number; readonly reasoning: number }
 }
 
 export const complete = (request: FakeRequest, answer: Answer): Completion => {
-  const limit = limitOf(request.body)
+  const limit = request.maxTokens ?? Number.POSITIVE_INFINITY
+  const blocked = answer.policy === "prompt"
   const thought =
-    answer.reasoning === undefined ? "" : answerTo(`reasoning\n${request.question}`, answer.reasoning.tokens)
+    answer.reasoning === undefined || blocked ? "" : answerTo(`reasoning\n${request.question}`, answer.reasoning.tokens)
   const reasoning = tokensOf(thought).slice(0, limit)
-  const toolCalls = answer.toolCalls.map((call, i) => ({
-    id: `call_${request.index}_${i}`,
+  const toolCalls = (blocked ? [] : answer.toolCalls).map((call) => ({
     name: call.name,
     arguments: call.arguments.match(/.{1,4}/gsu) ?? []
   }))
   const whole =
-    toolCalls.length > 0 ? [] : tokensOf(rest(request, answer.text ?? answerTo(request.question, answer.tokens)))
+    toolCalls.length > 0 || blocked
+      ? []
+      : tokensOf(rest(request, answer.text ?? answerTo(request.question, answer.tokens)))
   const content = whole.slice(0, limit - reasoning.length)
   const tokens = toolCalls.reduce((sum, call) => sum + 1 + call.arguments.length, reasoning.length + content.length)
-  const finish = toolCalls.length > 0 ? "tool_calls" : content.length < whole.length ? "length" : "stop"
+  const kept = content.length < whole.length ? "length" : "stop"
   return {
     reasoning,
+    reasoningField: answer.reasoning?.field ?? "reasoning_content",
     content,
     toolCalls,
-    finish: answer.finish ?? finish,
+    end: blocked ? "blocked" : answer.policy === "answer" ? "filtered" : toolCalls.length > 0 ? "tools" : kept,
+    finish: answer.finish,
     tokens,
-    usage: usage(request, tokens, reasoning.length)
+    usage: { prompt: request.promptTokens, output: tokens, reasoning: reasoning.length }
   }
-}
-
-const limitOf = (body: FakeRequest["body"]): number => {
-  const limit = body["max_completion_tokens"] ?? body["max_tokens"]
-  return typeof limit === "number" && limit >= 1 ? Math.floor(limit) : Number.POSITIVE_INFINITY
 }
 
 /** What is left of `text` after the prefill of a request whose last message is the assistant's. */
-const rest = (request: FakeRequest, text: string): string => {
-  const last = request.messages.at(-1)
-  const prefill = last?.["role"] === "assistant" ? textOf(last["content"]) : ""
-  return text.startsWith(prefill) ? text.slice(prefill.length) : text
-}
-
-const usage = (request: FakeRequest, completion: number, reasoning: number) => {
-  const prompt = request.messages.reduce((sum, message) => sum + tokensOf(textOf(message["content"])).length, 0)
-  return {
-    prompt_tokens: prompt,
-    completion_tokens: completion,
-    total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: reasoning }
-  }
-}
+const rest = ({ prefill = "" }: FakeRequest, text: string): string =>
+  text.startsWith(prefill) ? text.slice(prefill.length) : text

@@ -78,16 +78,16 @@ export class Exchange {
 
   /** Sends part of the body; waits while the client does not read. */
   write(data: string | Uint8Array): Promise<boolean> {
-    if (!this.#alive || this.#response.write(data)) return Promise.resolve(this.#alive)
+    if (!this.#alive || data.length === 0 || this.#response.write(data)) return Promise.resolve(this.#alive)
     return new Promise((resolve) => {
       this.#wake = resolve
       this.#response.once("drain", () => this.#woken(true))
     })
   }
 
-  /** Sends `text` in pieces of `bytes` bytes, each in a write and a turn of the event loop of its own. */
-  async writePieces(text: string, bytes: number): Promise<boolean> {
-    const data = Buffer.from(text)
+  /** Sends `whole` in pieces of `bytes` bytes, each in a write and a turn of the event loop of its own. */
+  async writePieces(whole: string | Uint8Array, bytes: number): Promise<boolean> {
+    const data = typeof whole === "string" ? Buffer.from(whole) : whole
     for (let from = 0; from < data.length; from += bytes) {
       if (!(await this.write(data.subarray(from, from + bytes)))) return false
       await new Promise((resolve) => setImmediate(resolve))
@@ -96,7 +96,7 @@ export class Exchange {
   }
 
   /** The last bytes, and a clean end. */
-  end(outcome: Outcome, data = ""): void {
+  end(outcome: Outcome, data: string | Uint8Array = ""): void {
     this.settle(outcome)
     if (this.#alive) this.#response.end(data)
   }
@@ -129,7 +129,7 @@ export class Exchange {
   }
 
   /** Falls silent until the client goes. With `everyMs`, `sign` is sent every so often. */
-  async stall(everyMs = Number.POSITIVE_INFINITY, sign = ""): Promise<void> {
+  async stall(everyMs = Number.POSITIVE_INFINITY, sign: string | Uint8Array = ""): Promise<void> {
     this.#stalled = true
     const begin = performance.now()
     for (let n = 1; await this.until(begin + n * everyMs); n++) await this.write(sign)

@@ -4,15 +4,15 @@ import type * as Duration from "effect/Duration"
 import * as Latency from "../Latency.ts"
 import * as RetryAfter from "../RetryAfter.ts"
 import { answer } from "./Answers.ts"
-import { type ErrorFields, errorBody, errorFields, htmlPage } from "./ErrorBody.ts"
 import { millis } from "./Options.ts"
-import { adapt, always, type Behaviour, type Fault } from "./Reaction.ts"
+import { type ErrorFields, htmlPage, problem } from "./Problem.ts"
+import { adapt, always, type Behaviour, type ErrorShape, type Fault } from "./Reaction.ts"
 
 export interface StatusOptions {
   /** Fields of the error, instead of those that go with the status. */
   readonly error?: ErrorFields
   /**
-   * Default: OpenAI's JSON. `"html"`: a proxy's page. `"empty"`: nothing, no content type. Or any text of a given
+   * Default: JSON in the shape and words of the request's dialect. `"html"`: a proxy's page. `"empty"`: nothing, no content type. Or any text of a given
    * content type, for other vendors' shapes.
    */
   readonly body?: "html" | "empty" | { readonly text: string; readonly contentType: string }
@@ -31,30 +31,22 @@ export const status = (code: number, options: StatusOptions = {}): Behaviour => 
   }
   const latency = Latency.from("Behaviour.status: latency", options.latency ?? 0)
   const retryAfter = options.retryAfter ?? RetryAfter.none
-  const content = contentOf(code, options, retryAfter)
   const headers = (wall: number) => ({ ...options.headers, ...retryAfter.headers(wall) })
-  return {
-    start: () => (_request, turn) => ({
-      _tag: "Reply",
-      outcome: "error",
-      status: code,
-      latencyMs: latency(turn.rng),
-      headers,
-      ...content
-    })
-  }
+  const { text, retryInfo } = retryAfter
+  const refusal = { _tag: "Refuse", headers, problem: { ...problem(code, options.error), text, retryInfo } } as const
+  const page = pageOf(code, options.body)
+  const reply = page && ({ _tag: "Reply", outcome: "error", status: code, headers, ...page } as const)
+  return { start: () => (_request, turn) => ({ ...(reply ?? refusal), latencyMs: latency(turn.rng) }) }
 }
 
-const contentOf = (code: number, options: StatusOptions, retryAfter: RetryAfter.RetryAfter) => {
-  if (options.body === "empty") return { contentType: undefined, body: "" }
-  if (options.body === "html") return { contentType: "text/html; charset=utf-8", body: htmlPage(code) }
-  if (options.body !== undefined) return { contentType: options.body.contentType, body: options.body.text }
-  const fields = errorFields(code, options.error)
-  const message = retryAfter.text === undefined ? fields.message : `${fields.message} ${retryAfter.text}`
-  return { contentType: "application/json", body: errorBody(code, { ...fields, message }) }
+const pageOf = (code: number, body: StatusOptions["body"]) => {
+  if (body === undefined) return undefined
+  if (body === "empty") return { contentType: undefined, body: "" }
+  if (body === "html") return { contentType: "text/html; charset=utf-8", body: htmlPage(code) }
+  return { contentType: body.contentType, body: body.text }
 }
 
-/** 429 `rate_limit_exceeded`; `retryAfter` is how it says when to come back. The options of `status`. */
+/** 429 in the dialect's words; `retryAfter` is how it says when to come back. The options of `status`. */
 export const rateLimited = (options: StatusOptions = {}): Behaviour => status(429, options)
 
 /** Destroys the connection with a TCP reset before any byte of a reply. */
@@ -72,13 +64,14 @@ const breakAfter = (name: string, fault: Fault, inner: Behaviour): Behaviour => 
 export const cutAfter = (after: number, inner: Behaviour = answer()): Behaviour =>
   breakAfter("cutAfter", { _tag: "Cut", after }, inner)
 
-/** The stream ends cleanly after `after` events, without a finish reason; JSON has `finish_reason: null`. */
+/** The stream ends cleanly after `after` events, without a finish reason; JSON has none either (Chat: `null`). */
 export const endWithoutFinish = (after: number, inner: Behaviour = answer()): Behaviour =>
   breakAfter("endWithoutFinish", { _tag: "End", after }, inner)
 
 /**
  * Silence for ever after `after` events, or after half of the JSON; the connection stays open. With `keepAlive` a comment
- * (a blank line outside a stream) comes every so often, as a server does that lives but does not work.
+ * (Messages: a ping, Converse: nothing; outside a stream a blank line) comes every so often, as a server does that lives
+ * but does not work.
  */
 export const stallAfter = (
   after: number,
@@ -101,35 +94,27 @@ export interface ErrorIn200Options {
   readonly status?: number
   readonly error?: ErrorFields
   /**
+   * Chat:
    * - `openai` (default): `data: {"error": {…}}`
    * - `named`: the same, as `event: error`
    * - `openrouter`: a chunk with `error {code, message}` and `finish_reason: "error"`
    * - `flat`: `data: {"object": "error", "message", "type", "code"}`, as SGLang
    * - `field`: `error: {…}` instead of `data: …`, as llama.cpp
+   *
+   * Responses: an event `error` (default), or with `failed` a `response.failed`. The others have one shape each.
    */
-  readonly shape?: "openai" | "named" | "openrouter" | "flat" | "field"
+  readonly shape?: ErrorShape
 }
 
 /** Status 200 and then an error: as an event, after which the stream ends; outside a stream as the JSON body. */
-export const errorIn200 = (options: ErrorIn200Options = {}, inner: Behaviour = answer()): Behaviour => {
-  const status = options.status ?? 503
-  const fields = errorFields(status, options.error)
-  const shape = options.shape ?? "openai"
-  const body = JSON.stringify(errorShape(shape, status, fields))
-  const event = shape === "field" ? `error: ${JSON.stringify(fields)}\n\n` : `data: ${body}\n\n`
-  return breakAfter(
+export const errorIn200 = (options: ErrorIn200Options = {}, inner: Behaviour = answer()): Behaviour =>
+  breakAfter(
     "errorIn200",
-    { _tag: "Error", after: options.after ?? 0, body, event: shape === "named" ? `event: error\n${event}` : event },
+    {
+      _tag: "Error",
+      after: options.after ?? 0,
+      problem: problem(options.status ?? 503, options.error),
+      shape: options.shape
+    },
     inner
   )
-}
-
-const errorShape = (shape: ErrorIn200Options["shape"], status: number, fields: Required<ErrorFields>) => {
-  if (shape === "flat") return { object: "error", message: fields.message, type: fields.type, code: status }
-  if (shape !== "openrouter") return { error: fields }
-  return {
-    object: "chat.completion.chunk",
-    choices: [{ index: 0, delta: { content: "" }, finish_reason: "error" }],
-    error: { code: status, message: fields.message }
-  }
-}

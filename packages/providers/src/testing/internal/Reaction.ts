@@ -1,18 +1,30 @@
 /**
  * The two halves of a script: a `Behaviour` decides, once per request and synchronously; a `Reaction` is the decision as
- * data, which `ChatReply` then carries out on the socket. So a combinator never touches a socket, and all chance is drawn
- * before the first byte.
+ * data, which `Perform` then carries out on the socket. So a combinator never touches a socket, and all chance is drawn
+ * before the first byte. Neither knows a dialect: `wire/` does.
  */
+import type { Dialect } from "../RequestLog.ts"
+import type { Problem } from "./Problem.ts"
 
 /** What a behaviour may look at. */
 export interface FakeRequest {
   /** Order of arrival at this server, from 0. */
   readonly index: number
+  /** Without its query. */
+  readonly path: string
+  readonly dialect: Dialect
   readonly model: string
   readonly streamed: boolean
   /** Text of the last user message, `""` when there is none. */
   readonly question: string
+  /** As they came: `messages` of Chat, Messages and Converse, the items of `input` of Responses, Gemini's `contents`. */
   readonly messages: ReadonlyArray<Readonly<Record<string, unknown>>>
+  /** Text of the last message when it is the assistant's, whose answer is to go on from there. */
+  readonly prefill: string | undefined
+  /** Words of the messages and of what stands beside them as system text, as the usage counts them. */
+  readonly promptTokens: number
+  /** The cap on output tokens, under whatever name. */
+  readonly maxTokens: number | undefined
   /** The JSON body as it came. */
   readonly body: Readonly<Record<string, unknown>>
   /** Names in lower case, keys redacted. */
@@ -40,7 +52,7 @@ export interface Behaviour {
   readonly start: (start: Start) => React
 }
 
-export type Reaction = Answer | Reply | Reset | Silent
+export type Reaction = Answer | Refuse | Reply | Reset | Silent
 
 /** Destroy the connection with a TCP reset before any byte of a reply. */
 export interface Reset {
@@ -52,7 +64,15 @@ export interface Silent {
   readonly _tag: "Silent"
 }
 
-/** A whole reply that is not a model's answer. */
+/** An error reply, in the dialect of its request. */
+export interface Refuse {
+  readonly _tag: "Refuse"
+  readonly latencyMs: number
+  readonly headers: (wall: number) => Readonly<Record<string, string>>
+  readonly problem: Problem
+}
+
+/** A whole reply that is not a model's answer, byte for byte. */
 export interface Reply {
   readonly _tag: "Reply"
   readonly outcome: "answered" | "error"
@@ -78,8 +98,10 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>
   readonly reasoning: { readonly tokens: number; readonly field: string } | undefined
   readonly toolCalls: ReadonlyArray<{ readonly name: string; readonly arguments: string }>
+  /** Against the vendor's policy: the prompt, so that there is no answer, or the answer. */
+  readonly policy: "prompt" | "answer" | undefined
   readonly queue: { readonly everyMs: number; readonly forMs: number; readonly comment: string } | undefined
-  /** Does the stream end with `[DONE]`? */
+  /** Does the stream send what may be missing after its end, such as `[DONE]`? */
   readonly done: boolean
   /** Bytes per write; `undefined` writes each event whole. */
   readonly pieceBytes: number | undefined
@@ -88,12 +110,15 @@ export interface Answer {
 
 /** Strikes after `after` events of the stream (the first carries only the role), at the latest before the finish. */
 export type Fault = { readonly after: number } & (
-  | { readonly _tag: "Error"; readonly event: string; readonly body: string }
+  | { readonly _tag: "Error"; readonly problem: Problem; readonly shape: ErrorShape | undefined }
   | { readonly _tag: "Cut" }
   | { readonly _tag: "End" }
   | { readonly _tag: "Stall"; readonly everyMs: number }
   | { readonly _tag: "Malformed" }
 )
+
+/** Shapes of an error inside a stream, for dialects that have several: see `errorIn200`. */
+export type ErrorShape = "openai" | "named" | "openrouter" | "flat" | "field" | "failed"
 
 /** Starts behaviours for one script. */
 export const starter = (): Start => {

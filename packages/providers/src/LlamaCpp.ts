@@ -1,0 +1,61 @@
+/**
+ * A llama.cpp server (`llama-server`). Tools need `--jinja`; a JSON Schema becomes a grammar. The assistant's last message is
+ * gone on with as it is. Errors in the middle of a stream come in a field `error:`, and a prompt that is too long may be a
+ * 500. `/health` beside `/v1` answers 503 while the model loads.
+ *
+ * Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
+ */
+import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Profile from "./Profile.ts"
+
+export const profile: Profile.Profile = {
+  ...Profile.generic,
+  provider: "llama_cpp",
+  probe: "/../health",
+  capabilities: ["tools", "json-schema", "prefill", "streaming"],
+  reasoningIn: { field: "reasoning_content", always: false },
+  topK: "top_k",
+  effort: "chat_template_kwargs",
+  thinking: "chat_template_kwargs.enable_thinking",
+  reasoningTokens: "inside"
+}
+
+export interface Options extends Vendor.OpenOptions, Vendor.ThinkingOptions {
+  /** Further words for the chat template. Default none. */
+  readonly chatTemplateKwargs?: Readonly<Record<string, unknown>> | undefined
+  /** How reasoning is told from text: in its own field, or left in the text. Default: the server's, `auto`. */
+  readonly reasoningFormat?: "auto" | "deepseek" | "none" | undefined
+  /** False: the prompt's state is not kept for the next call. Default true. */
+  readonly cachePrompt?: boolean | undefined
+  /** Tokens below this share of the likeliest one are left out. In [0, 1], default 0.05. */
+  readonly minP?: number | undefined
+}
+
+const ways = Vendor.make<Options>({
+  module: "LlamaCpp",
+  baseUrl: "http://localhost:8080/v1",
+  keyName: "LLAMA_API_KEY",
+  keyRequired: false,
+  // Left in the text, it is told from it here.
+  profile: ({ reasoningFormat }) => (reasoningFormat === "none" ? { ...profile, thinkTags: true } : profile),
+  fields: ({ cachePrompt, chatTemplateKwargs, minP, reasoningFormat }) => ({
+    chat_template_kwargs: chatTemplateKwargs,
+    reasoning_format: reasoningFormat,
+    cache_prompt: cachePrompt,
+    min_p: minP
+  }),
+  check: ({ reasoningFormat }) =>
+    Vendor.oneOf("LlamaCpp: reasoningFormat", reasoningFormat, ["auto", "deepseek", "none"])
+})
+
+/** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
+export const make = ways.make
+
+/** A model over the global `fetch`, or a client that is given, for code without Effect. Throws `InvalidOption`. */
+export const model = ways.model
+
+/** The model on its own, without a router, as `LanguageModel` of `effect/ai`. Throws `InvalidOption`. */
+export const layer = ways.layer
+
+/** `layer` with the key from configuration, by default from `LLAMA_API_KEY`. */
+export const layerConfig = ways.layerConfig

@@ -1,0 +1,43 @@
+/**
+ * Tool calls of one answer, one per content block: opened by `contentBlockStart`, their arguments in pieces of JSON text.
+ * A call is given out when its arguments are complete and parse: cut arguments are never `{}`.
+ */
+import * as Tool from "effect/ai/Tool"
+import { type JsonRecord, record, text } from "../json.ts"
+
+export interface ToolCall {
+  /** As sent; made up where none came, or one that is taken. */
+  readonly id: string
+  readonly name: string
+  /** Run by the vendor, its result is in the answer too. */
+  readonly providerExecuted: boolean
+  args: string
+  /** `contentBlockStop` has come, or the end. */
+  closed: boolean
+  /** Given out as a whole. */
+  given: boolean
+}
+
+/** From the `toolUse` of a start, or of a block of a whole answer. */
+export const open = (toolUse: JsonRecord, before: ReadonlyArray<ToolCall>, makeId: () => string): ToolCall => {
+  const id = text(toolUse["toolUseId"])
+  const input = record(toolUse["input"])
+  return {
+    id: id === undefined || before.some((call) => call.id === id) ? makeId() : id,
+    name: text(toolUse["name"])?.trim() ?? "",
+    providerExecuted: toolUse["type"] === "server_tool_use",
+    args: input === undefined ? "" : JSON.stringify(input),
+    closed: false,
+    given: false
+  }
+}
+
+/** The parsed arguments; an empty text is `{}`. `undefined`: not an object, or not JSON. */
+export const parameters = (call: ToolCall): unknown => {
+  if (call.args.trim() === "") return {}
+  try {
+    return record(Tool.unsafeSecureJsonParse(call.args))
+  } catch {
+    return undefined
+  }
+}

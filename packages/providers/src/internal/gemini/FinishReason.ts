@@ -1,0 +1,24 @@
+/**
+ * What Gemini's finish words mean to `effect/ai`. A malformed call is the end `error`, after which no tool runs.
+ * Source: https://ai.google.dev/api/generate-content#FinishReason
+ */
+import type { FinishReason } from "effect/ai/Response"
+
+const reasons: Readonly<Record<string, FinishReason>> = {
+  STOP: "stop",
+  MAX_TOKENS: "length",
+  SAFETY: "content-filter",
+  RECITATION: "content-filter",
+  BLOCKLIST: "content-filter",
+  PROHIBITED_CONTENT: "content-filter",
+  SPII: "content-filter",
+  MALFORMED_FUNCTION_CALL: "error",
+  UNEXPECTED_TOOL_CALL: "error"
+}
+
+/** An unknown word is `other`; its raw form stays in the metadata. There is no word for calls: they end with `STOP`. */
+export const from = (word: string, sawCalls: boolean): FinishReason => {
+  if (word.startsWith("IMAGE_")) return "content-filter"
+  const reason = Object.hasOwn(reasons, word) ? (reasons[word] ?? "other") : "other"
+  return reason === "stop" && sawCalls ? "tool-calls" : reason
+}
