@@ -28,7 +28,7 @@ export interface Options {
   readonly tenant?: string | undefined
   /** Calls with the same key like the same target: for strategies of your own; none built in reads it. */
   readonly affinityKey?: string | undefined
-  /** Tokens, which gates see as the call's cost. Default 0 / 0: unknown. */
+  /** Tokens, which gates see as the call's cost. Default: a routed model estimates them where a gate asks; else 0 / 0, unknown. */
   readonly estimatedTokens?: { readonly input: number; readonly output: number } | undefined
   readonly needs?: Constraints | undefined
   /** False: never sent a second time once an attempt has begun. Default true. */

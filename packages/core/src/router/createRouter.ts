@@ -21,6 +21,8 @@ import { CurrentStrategy, type Strategy } from "../model/Strategy.ts"
 import type { ClientOf, IdOf, TargetSpec } from "../model/Target.ts"
 import { CurrentTelemetry, type Telemetry } from "../model/Telemetry.ts"
 import * as Handoff from "../policies/Handoff.ts"
+import * as Pricing from "../policies/Pricing.ts"
+import * as Tokenizer from "../policies/Tokenizer.ts"
 import * as Gates from "../state/Gates.ts"
 import * as Shedding from "../state/Shedding.ts"
 import * as Defaults from "./Defaults.ts"
@@ -50,6 +52,10 @@ export interface CreateOptions<Specs extends ReadonlyArray<TargetSpec>>
   /** What a rejection says about its target. Default: `AiError` by its reason, anything else is the target's failure. */
   readonly classify?: Classifier
   readonly telemetry?: Telemetry
+  /** Prices of targets that name none, e.g. `Catalogue.makePricing()` of `@spillway/providers`. Default: none. */
+  readonly pricing?: Pricing.Pricing
+  /** Who counts the tokens of a call before it is sent. Default: an estimate. */
+  readonly tokenizer?: Tokenizer.Tokenizer
 }
 
 type Part = Pipeline.CallPart<string, Supplied> | Pipeline.AttemptPart<string, Supplied>
@@ -112,7 +118,8 @@ export interface Tasks {
 
 const optionKeys: ReadonlySet<string> = new Set([
   ...["targets", "tiers", "route", "timeouts", "pipeline", "strategy", "gates", "retry", "admission", "hedge"],
-  ...["degradation", "cache", "handoff", "shed", "classify", "telemetry"]
+  ...["degradation", "cache", "handoff", "shed", "classify", "telemetry"],
+  ...["pricing", "tokenizer"]
 ])
 
 /** Throws `InvalidOption` when an option is wrong. */
@@ -133,6 +140,12 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
   if (options.classify !== undefined && typeof options.classify !== "function") {
     throw new InvalidOption("createRouter: classify", "a function", options.classify)
   }
+  if (options.pricing !== undefined && typeof options.pricing?.priceOf !== "function") {
+    throw new InvalidOption("createRouter: pricing", "an object with priceOf", options.pricing)
+  }
+  if (options.tokenizer !== undefined && typeof options.tokenizer?.estimate !== "function") {
+    throw new InvalidOption("createRouter: tokenizer", "an object with estimate", options.tokenizer)
+  }
   if (typeof options.strategy?.make !== "function") {
     throw new InvalidOption(
       "createRouter: strategy",
@@ -142,11 +155,13 @@ export const createRouter = <const Specs extends ReadonlyArray<TargetSpec>>(
     )
   }
   const scope = Scope.makeUnsafe()
-  const { classify, gates, shed, telemetry, ...defaults } = options
+  const { classify, gates, pricing, shed, telemetry, tokenizer, ...defaults } = options
   const own = Layer.mergeAll(
     Layer.succeed(CurrentStrategy, options.strategy),
     Layer.succeed(CurrentTelemetry, telemetry),
     ...(typeof gates === "function" ? [Layer.succeed(Gates.Gates, gates)] : []),
+    ...(pricing === undefined ? [] : [Layer.succeed(Pricing.CurrentPricing, pricing)]),
+    ...(tokenizer === undefined ? [] : [Layer.succeed(Tokenizer.CurrentTokenizer, tokenizer)]),
     ...(classify === undefined ? [] : [Layer.succeed(CurrentClassifier, classify)]),
     ...(shed === undefined ? [] : [Shedding.layer(shed)])
   )

@@ -16,8 +16,9 @@ import { Deadline } from "../../state/internal/Deadlines.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Resumption } from "../BreakPolicy.ts"
 import { Attempt } from "./Attempt.ts"
+import { recordOf } from "./CallRecord.ts"
 import type { Core, History, Picked, Refusal } from "./Core.ts"
-import { excluded } from "./Pick.ts"
+import { tellSkipped } from "./Skipped.ts"
 
 export class Call<Id extends string, C> extends Deadline implements History<Id, C> {
   readonly core: Core<Id, C>
@@ -157,7 +158,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     if (this.running === undefined) this.running = attempt
     else this.rival = attempt
     if (this.observer !== undefined) {
-      this.#tellSkipped(this.observer, picked.state, now)
+      tellSkipped(this, this.observer, picked.state, now)
       attempt.observer = this.observer.attempt({ target: attempt.target, index: attempt.index, reason })
     }
     return attempt
@@ -202,16 +203,6 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     this.owes = false
   }
 
-  /** Who was passed over for `picked`, and why; walks all targets, so only for an observer that wants it. */
-  #tellSkipped(observer: CallObserver, picked: TargetState<Id, C>, now: Millis): void {
-    if (observer.skipped === undefined) return
-    for (const state of this.core.states) {
-      if (state === picked || state.target.tier > picked.target.tier) continue
-      const why = whyNot(state, this, now)
-      if (why !== undefined && why !== "Tried") observer.skipped(state.target, why)
-    }
-  }
-
   keep(record: AttemptRecord<Id> | undefined): void {
     const finish = this.#finish
     if (finish !== undefined && !this.#othersRun(this.decided)) {
@@ -239,25 +230,7 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     const listening = this.core.decisions.listening()
     if (this.observer === undefined && !listening) return
     this.records ??= []
-    const record: DecisionRecord<Id> & { costUsd: number | undefined } = {
-      at: this.core.wallClock() - (now - this.startedAt),
-      route: this.core.route,
-      strategy: this.core.strategy,
-      priority: this.request.priority,
-      streamed: this.streamed,
-      outcome,
-      errorType,
-      servedBy: served?.target.id,
-      source: "model",
-      degraded: served?.degraded === true,
-      rung: this.request.rung,
-      totalMs: now - this.startedAt,
-      waitedMs: this.waitedMs,
-      queuedMs: this.queuedMs,
-      firstContentMs: served?.firstContentAt === undefined ? undefined : served.firstContentAt - this.startedAt,
-      costUsd: undefined,
-      attempts: this.records
-    }
+    const record = recordOf(this, this.records, { outcome, errorType, served, now })
     const finish = () => {
       // Of two copies either may have ended first.
       if (this.attempts > 1) this.records?.sort((one, other) => one.index - other.index)
@@ -290,18 +263,5 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
     if (this.hedgeTimer === undefined) return
     this.core.deadlines.clear(this.hedgeTimer)
     this.hedgeTimer = undefined
-  }
-}
-
-/** Only for those who watch: an application's constraint that throws this time must not cost the call its permit. */
-const whyNot = <Id extends string, C>(
-  state: TargetState<Id, C>,
-  call: Call<Id, C>,
-  now: Millis
-): string | undefined => {
-  try {
-    return excluded(state, call.request, call, now)?.reason
-  } catch {
-    return undefined
   }
 }
