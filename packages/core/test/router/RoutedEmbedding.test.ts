@@ -1,5 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Defaults, InvalidOption, type ProviderEmbedding, RoutedEmbedding, RoutedModel, Router } from "@spillway/core"
+import {
+  type Defaults,
+  InvalidOption,
+  type ProviderEmbedding,
+  RoutedEmbedding,
+  RoutedModel,
+  Router
+} from "@spillway/core"
 import { Cause, Duration, Effect, Exit, Layer, Stream } from "effect"
 import { AiError, EmbeddingModel } from "effect/ai"
 import { inVirtualTime, invalidRequest, overloaded, rateLimited, services, wrongKey } from "./fixture.ts"

@@ -1,8 +1,19 @@
 /** The record of a call that its own attempts have ended. */
 import type { AttemptRecord, DecisionRecord } from "../../model/Decision.ts"
 import type { Millis } from "../../model/Gate.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { Attempt } from "./Attempt.ts"
-import type { Call } from "./Call.ts"
+import type { Core } from "./Core.ts"
+
+/** What a call knows of itself. */
+interface Ended<Id extends string, C> {
+  readonly core: Core<Id, C>
+  readonly request: RouteRequest
+  readonly streamed: boolean
+  readonly startedAt: Millis
+  readonly waitedMs: Millis
+  readonly queuedMs: Millis
+}
 
 interface End<Id extends string, C> {
   readonly outcome: DecisionRecord["outcome"]
@@ -15,7 +26,7 @@ interface End<Id extends string, C> {
 export type Unfinished<Id extends string> = DecisionRecord<Id> & { costUsd: number | undefined }
 
 export const recordOf = <Id extends string, C>(
-  { core, queuedMs, request, startedAt, streamed, waitedMs }: Call<Id, C>,
+  { core, queuedMs, request, startedAt, streamed, waitedMs }: Ended<Id, C>,
   attempts: ReadonlyArray<AttemptRecord<Id>>,
   { errorType, now, outcome, served }: End<Id, C>
 ): Unfinished<Id> => ({

@@ -1,13 +1,19 @@
 /** Tells an observer who was passed over for the target that was picked, and why. */
 import type { Millis } from "../../model/Gate.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { CallObserver } from "../../model/Telemetry.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
-import type { Call } from "./Call.ts"
+import type { Core, History } from "./Core.ts"
 import { excluded } from "./Pick.ts"
+
+interface Picking<Id extends string, C> extends History<Id, C> {
+  readonly core: Core<Id, C>
+  readonly request: RouteRequest
+}
 
 /** Walks all targets, so only for an observer that wants it. */
 export const tellSkipped = <Id extends string, C>(
-  call: Call<Id, C>,
+  call: Picking<Id, C>,
   observer: CallObserver,
   picked: TargetState<Id, C>,
   now: Millis
@@ -23,7 +29,7 @@ export const tellSkipped = <Id extends string, C>(
 /** An application's constraint that throws this time must not cost the call its permit. */
 const whyNot = <Id extends string, C>(
   state: TargetState<Id, C>,
-  call: Call<Id, C>,
+  call: Picking<Id, C>,
   now: Millis
 ): string | undefined => {
   try {
