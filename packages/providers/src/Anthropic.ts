@@ -16,21 +16,10 @@ import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "./CallSettings.ts"
 import * as Ways from "./internal/engine/Ways.ts"
 import * as MessagesDialect from "./internal/messages/MessagesDialect.ts"
+import type * as Settings from "./internal/messages/Settings.ts"
 
-/** Is the thinking told (`summarized`) or only signed (`omitted`)? Default: as the model does. */
-export type ThinkingDisplay = "summarized" | "omitted"
-
-/**
- * - `enabled`: up to `budgetTokens` of thinking, an integer >= 1024. It lies inside the cap on output: under a smaller
- *   cap the budget shrinks, and below 1024 the call goes out without thinking.
- * - `adaptive`: the model decides how much; `settings.reasoningEffort` steers it.
- * - `between_tools`: only between calls of tools.
- * - `disabled`: none.
- */
-export type Thinking =
-  | { readonly type: "enabled"; readonly budgetTokens: number; readonly display?: ThinkingDisplay | undefined }
-  | { readonly type: "adaptive" | "between_tools"; readonly display?: ThinkingDisplay | undefined }
-  | { readonly type: "disabled" }
+export type Thinking = Settings.Thinking
+export type ThinkingDisplay = Settings.ThinkingDisplay
 
 export interface Options {
   /** As the vendor spells it. */

@@ -328,10 +328,13 @@ describe("the body of Messages", () => {
 
   it.effect("refuses what is no JSON", () =>
     Effect.gen(function* () {
-      const verdict = yield* fault({
-        prompt: [user("?"), assistant(call("a", { params: { n: 1n } })), tool(result("a"))]
-      })
-      assert.deepInclude(verdict, { reason: "InvalidRequest", otherTarget: false, parameter: "prompt" })
+      for (const turn of [
+        [assistant(call("a", { params: { n: 1n } })), tool(result("a"))],
+        [assistant(call("a")), tool(result("a", { result: 1n }))]
+      ]) {
+        const verdict = yield* fault({ prompt: [user("?"), ...turn] })
+        assert.deepInclude(verdict, { reason: "InvalidRequest", otherTarget: false, parameter: "prompt" })
+      }
     })
   )
 })
@@ -404,6 +407,7 @@ describe("a history in Messages", () => {
         tool_use_id: "a",
         content: [words("seen"), { type: "image", source: { type: "base64", media_type: "image/png", data: "AAAA" } }]
       })
+      assert.deepStrictEqual(yield* show([words(" ")]), { type: "tool_result", tool_use_id: "a" })
       assert.deepStrictEqual(yield* show([]), { type: "tool_result", tool_use_id: "a" })
     })
   )
@@ -521,6 +525,8 @@ describe("a history in Messages", () => {
         user("?"),
         { role: "assistant", content: [words("One, "), words("two")] }
       ])
+      const thoughtful = yield* body({ prompt: begun }, { prefill: true, thinking: { type: "adaptive" } })
+      assert.notProperty(thoughtful, "thinking")
       for (const nothing of [assistant(words(" ")), assistant(thinking("Hm."))]) {
         assert.deepStrictEqual(yield* messages([user("?"), nothing]), [user("?")])
       }

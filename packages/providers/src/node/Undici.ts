@@ -3,7 +3,7 @@
  *
  * The choice for servers: on Node `fetch` alone is most of what a call to a model costs in CPU. `npm run bench -- streams`
  * measures both. Models of this package find the shorter way by themselves; everything else that uses the `HttpClient` of
- * the layer goes through undici's `fetch` over the same pool. It sets no time limits on answers: clocks are the router's.
+ * the layer goes through Node's `fetch` over the same pool. It sets no time limits on answers: clocks are the router's.
  *
  * Needs `undici` 7 (an optional peer: `npm install undici@7`; 8 asks for Node 22).
  */
@@ -16,7 +16,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { Agent, type Dispatcher, fetch } from "undici"
+import { Agent, type Dispatcher } from "undici"
 import * as Transport from "../internal/http/Transport.ts"
 import { type Exchange, StreamExchange, WholeExchange } from "./internal/Exchanges.ts"
 import * as Starts from "./internal/Starts.ts"
@@ -60,9 +60,8 @@ export const client = (dispatcher: Dispatcher = agent()): HttpClient.HttpClient 
     Effect.runSync(Effect.scoped(Layer.build(FetchHttpClient.layer))),
     HttpClient.HttpClient
   )
-  // The types of undici's `fetch` and of the global one differ by name only.
-  const fetchHere = ((input: string, init: object) =>
-    fetch(input, { ...init, dispatcher })) as unknown as typeof globalThis.fetch
+  // Node's own `fetch`, not the one of `undici`, which sends a global `FormData` as "[object FormData]".
+  const fetchHere = (input: RequestInfo | URL, init?: object) => fetch(input, { ...init, dispatcher } as RequestInit)
   const client = HttpClient.transform(overFetch, Effect.provideService(FetchHttpClient.Fetch, fetchHere))
   return Object.defineProperty(client, Transport.TypeId, { value: transport(dispatcher) })
 }
@@ -71,7 +70,13 @@ const transport = (dispatcher: Dispatcher): Transport.Transport => {
   const starts = Starts.make()
   const start = (request: Transport.HttpRequest, exchange: Exchange) =>
     starts.start(() => {
-      if (!exchange.aborted) dispatcher.dispatch(toDispatch(request), exchange)
+      if (exchange.aborted) return
+      try {
+        dispatcher.dispatch(toDispatch(request), exchange)
+      } catch (cause) {
+        // Dispatchers of undici report to the exchange, some of them throw all the same.
+        exchange.fail(cause)
+      }
     })
   return {
     open: (request, scope) =>
@@ -98,6 +103,7 @@ const toDispatch = ({ body, headers, method, origin, path }: Transport.HttpReque
   origin,
   path,
   method,
-  headers,
+  // What is not asked for is seldom sent, and nothing here would unpack it.
+  headers: { ...headers, "accept-encoding": "identity" },
   body: body ?? null
 })

@@ -32,7 +32,9 @@ export interface EmbeddingDialect
 }
 
 /** Longest answer, bytes: 2048 vectors of 4096 numbers written out. */
-const longestAnswer = 256 * 1024 * 1024
+const longestAnswer = 128 * 1024 * 1024
+/** Longest error body that is looked at, bytes. */
+const longestError = 64 * 1024
 
 export const make = (dialect: EmbeddingDialect, transport: Transport): ProviderEmbedding => {
   const { endpoint, maxTexts, model, provider, space } = dialect
@@ -69,14 +71,14 @@ const settle = (
   texts: number
 ): Effect.Effect<Embedded, AiError.AiError> => {
   const { headers, status } = answer
-  if (status < 200 || status >= 300) return Effect.fail(call.refusal(status, headers, textOf(answer)))
+  if (status < 200 || status >= 300) return Effect.fail(call.refusal(status, headers, textOf(answer, longestError)))
   const read = readAnswer(dialect, answer, texts)
   return "verdict" in read ? Effect.fail(call.error(read, { status, headers })) : Effect.succeed(read)
 }
 
 const readAnswer = (dialect: EmbeddingDialect, answer: Whole, texts: number): Embedded | Fault => {
   if (answer.broken) return truncated
-  const text = textOf(answer).trim()
+  const text = textOf(answer, longestAnswer).trim()
   if (text === "") return empty
   const json = parse(text)
   const body = record(Array.isArray(json) ? json[0] : json)
@@ -96,7 +98,14 @@ const asDialect = (dialect: EmbeddingDialect): Dialect => ({
   }
 })
 
-const textOf = ({ body }: Whole): string => {
+const textOf = ({ body }: Whole, limit: number): string => {
   const decoder = new TextDecoder()
-  return body.map((chunk) => decoder.decode(chunk, { stream: true })).join("") + decoder.decode()
+  let text = ""
+  let left = limit
+  for (const chunk of body) {
+    if (left <= 0) break
+    text += decoder.decode(chunk.subarray(0, left), { stream: true })
+    left -= chunk.byteLength
+  }
+  return text + decoder.decode()
 }

@@ -29,6 +29,7 @@ export const make = (
   let over = false
   let bytesEnded = false
   let untold = limits !== undefined
+  let introduced = false
   // What the decoder has given out leaves first; what ended it is told on the next pull.
   const stop = Effect.suspend((): PartsPull => {
     const reason = decoder.fault()
@@ -38,6 +39,9 @@ export const make = (
     if (!Arr.isArrayNonEmpty(parts)) return over ? stop : step
     // Nothing comes after the finish part: the body may end behind the caller's back.
     if (parts[parts.length - 1]?.type === "finish") over = true
+    // Converse names neither id nor model: the router still has to say whose answer it is.
+    if (!introduced && !isMetadata(parts[0])) parts.unshift({ type: "response-metadata" })
+    introduced = true
     if (untold && parts.some(isMetadata)) {
       untold = false
       withLimits(parts, limits)

@@ -79,8 +79,11 @@ const detailOf = (detail: unknown): string | undefined => {
 const limitOf = (from: JsonRecord, details: ReadonlyArray<JsonRecord>): string => {
   const violations = details.flatMap((detail) => records(detail["violations"]))
   const metadata = record(from["metadata"])
+  // Anthropic has one object where Google has a list.
+  const detail = record(from["details"])
   const reasons = details.map((detail) => detail["reason"])
   return [
+    detail?.["error_code"],
     metadata?.["limit_source"],
     ...list(metadata?.["reasons"]),
     ...reasons,

@@ -29,6 +29,8 @@ export interface Target extends Turn.Target {
 export interface Prompt {
   readonly system: ReadonlyArray<Block>
   readonly messages: ReadonlyArray<Message>
+  /** The answer has been begun: the last words are the assistant's. */
+  readonly begun: boolean
   /** Results of tools are on their way back, and the turn that called them began without thinking. */
   readonly inUnthoughtLoop: boolean
 }
@@ -80,7 +82,9 @@ export const from = (prompt: Ai.Prompt, target: Target): Prompt | Fault => {
   if ("verdict" in ended) return ended
   const whole: ReadonlyArray<Message> =
     ended[0]?.role === "user" ? ended : [{ role: "user", content: [text("(start of the conversation)")] }, ...ended]
-  return { system, messages: whole, inUnthoughtLoop: inUnthoughtLoop(whole) }
+  const last = whole.at(-1)
+  const begun = last?.role === "assistant" && !last.content.some(Turn.isServerBlock)
+  return { system, messages: whole, begun, inUnthoughtLoop: inUnthoughtLoop(whole) }
 }
 
 interface Open extends Message {
@@ -107,9 +111,12 @@ const settled = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
 const result = (tool_use_id: string, content: string | ReadonlyArray<Block>, isFailure: boolean): Block => ({
   type: "tool_result",
   tool_use_id,
-  ...(content.length === 0 ? undefined : { content }),
+  ...(isBlank(content) ? undefined : { content }),
   ...(isFailure ? { is_error: true } : undefined)
 })
+
+const isBlank = (content: string | ReadonlyArray<Block>) =>
+  typeof content === "string" ? content.trim() === "" : content.length === 0
 
 const contentOf = ({ modelOutput, result }: Ai.ToolResultPart): string | ReadonlyArray<Block> | Fault => {
   if (modelOutput === undefined) return typeof result === "string" ? result : (JSON.stringify(result) ?? "null")

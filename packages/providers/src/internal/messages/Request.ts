@@ -25,14 +25,16 @@ export const body = (fixed: Fixed, { options, settings, streamed }: DialectCall)
   if ("verdict" in tools) return tools
   const format = formatOf(fixed, options.responseFormat)
   if ("verdict" in format) return format
-  const prompt = Prompt.from(options.prompt, fixed)
-  if ("verdict" in prompt) return prompt
-  const system = format.instruction === undefined ? prompt.system : [...prompt.system, Prompt.text(format.instruction)]
-  // A forced call and a turn that was begun without thinking leave no room for it.
-  const mayThink = !Tools.isForced(tools) && !(fixed.thinking?.type === "enabled" && prompt.inUnthoughtLoop)
-  const { effort, ...named } = Settings.from(settings, fixed, mayThink)
-  const marked = CacheControl.mark({ system, messages: prompt.messages, tools: tools.tools ?? [] }, fixed.cache)
   try {
+    const prompt = Prompt.from(options.prompt, fixed)
+    if ("verdict" in prompt) return prompt
+    const system =
+      format.instruction === undefined ? prompt.system : [...prompt.system, Prompt.text(format.instruction)]
+    // A forced call, words that were begun and a turn that began without thinking leave no room for it.
+    const unthought = prompt.inUnthoughtLoop && fixed.thinking?.type === "enabled"
+    const mayThink = !Tools.isForced(tools) && !prompt.begun && !unthought
+    const { effort, ...named } = Settings.from(settings, fixed, mayThink)
+    const marked = CacheControl.mark({ system, messages: prompt.messages, tools: tools.tools ?? [] }, fixed.cache)
     // What is undefined, JSON leaves out.
     return JSON.stringify({
       model: fixed.model,

@@ -7,11 +7,19 @@
  */
 import type { CallSettings } from "../../CallSettings.ts"
 
-type Display = "summarized" | "omitted"
+/** Is the thinking told (`summarized`) or only signed (`omitted`)? Default: as the model does. */
+export type ThinkingDisplay = "summarized" | "omitted"
 
+/**
+ * - `enabled`: up to `budgetTokens` of thinking, an integer >= 1024. It lies inside the cap on output: under a smaller
+ *   cap the budget shrinks, and below 1024 the call goes out without thinking.
+ * - `adaptive`: the model decides how much; `settings.reasoningEffort` steers it.
+ * - `between_tools`: only between calls of tools.
+ * - `disabled`: none.
+ */
 export type Thinking =
-  | { readonly type: "enabled"; readonly budgetTokens: number; readonly display?: Display | undefined }
-  | { readonly type: "adaptive" | "between_tools"; readonly display?: Display | undefined }
+  | { readonly type: "enabled"; readonly budgetTokens: number; readonly display?: ThinkingDisplay | undefined }
+  | { readonly type: "adaptive" | "between_tools"; readonly display?: ThinkingDisplay | undefined }
   | { readonly type: "disabled" }
 
 export interface Fixed {
@@ -23,7 +31,7 @@ export interface Fixed {
 }
 
 /** The smallest budget the vendor takes, tokens. */
-export const smallestBudget = 1024
+const smallestBudget = 1024
 
 export const from = (settings: CallSettings, fixed: Fixed, mayThink: boolean) => {
   const off = settings.reasoningEffort === "none"

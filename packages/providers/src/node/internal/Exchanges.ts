@@ -3,6 +3,7 @@
  * what a call costs. `WholeExchange` collects a body, `StreamExchange` hands it out as it comes and stops reading from the
  * socket while nobody takes it.
  */
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
@@ -12,8 +13,9 @@ import type { Starts } from "./Starts.ts"
 type Controller = Dispatcher.DispatchController
 type RawHeaders = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
-/** Bytes that may wait for their reader before the socket is left alone. */
+/** Bytes that may wait for their reader before the socket is left alone, and what a chunk costs besides its bytes. */
 const highWater = 256 * 1024
+const perChunk = 128
 
 export abstract class Exchange implements Dispatcher.DispatchHandler {
   #controller: Controller | undefined
@@ -41,24 +43,46 @@ export abstract class Exchange implements Dispatcher.DispatchHandler {
     this.#controller = controller
   }
 
+  onResponseStart(controller: Controller, status: number, headers: RawHeaders): void {
+    // `103 Early Hints` and the like: the answer is still to come.
+    if (status < 200) return
+    const encoding = headers["content-encoding"]
+    if (status < 300 && encoding !== undefined && encoding !== "" && encoding !== "identity") {
+      this.fail(packed)
+      controller.abort(packed)
+    } else this.opened(status, plain(headers))
+  }
+
   onResponseEnd(): void {
     this.over = true
     this.#starts.ended()
     this.complete()
   }
 
+  onResponseError(_controller: Controller, error: Error): void {
+    this.fail(error)
+  }
+
+  /** The request, or what had come of its answer, is lost. */
+  fail(cause: unknown): void {
+    if (this.over) return
+    this.over = true
+    this.failed(Transport.failure(cause))
+  }
+
   protected get controller(): Controller | undefined {
     return this.#controller
   }
 
-  abstract onResponseStart(controller: Controller, status: number, headers: RawHeaders): void
+  protected abstract opened(status: number, headers: Transport.AnswerHeaders): void
   abstract onResponseData(controller: Controller, chunk: Uint8Array): void
   protected abstract complete(): void
-  abstract onResponseError(controller: Controller, error: Error): void
+  protected abstract failed(failure: Transport.TransportFailure): void
 }
 
-/** Made once: a stack says nothing about it. */
+/** Made once: a stack says nothing about them. */
 const gone = new Error("The call has ended")
+const packed = Object.assign(new Error("The answer is compressed"), { code: "CONTENT_ENCODING" })
 
 export class WholeExchange extends Exchange {
   readonly #resume: (result: Effect.Effect<Transport.Whole, Transport.TransportFailure>) => void
@@ -77,10 +101,9 @@ export class WholeExchange extends Exchange {
     this.#left = limit
   }
 
-  onResponseStart(_controller: Controller, status: number, headers: RawHeaders): void {
-    if (isInformational(status)) return
+  protected opened(status: number, headers: Transport.AnswerHeaders): void {
     this.#status = status
-    this.#headers = plain(headers)
+    this.#headers = headers
   }
 
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
@@ -95,9 +118,8 @@ export class WholeExchange extends Exchange {
     this.#done(false)
   }
 
-  onResponseError(_controller: Controller, error: Error): void {
-    this.over = true
-    if (this.#status === 0) this.#resume(Effect.fail(Transport.failure(error)))
+  protected failed(failure: Transport.TransportFailure): void {
+    if (this.#status === 0) this.#resume(Effect.fail(failure))
     else this.#done(true)
   }
 
@@ -121,15 +143,14 @@ export class StreamExchange extends Exchange {
     this.#resume = resume
   }
 
-  onResponseStart(_controller: Controller, status: number, headers: RawHeaders): void {
-    if (isInformational(status)) return
+  protected opened(status: number, headers: Transport.AnswerHeaders): void {
     this.#opened = true
-    this.#resume?.(Effect.succeed({ status, headers: plain(headers), body: this.#body }))
+    this.#resume?.(Effect.succeed({ status, headers, body: this.#body }))
   }
 
   onResponseData(controller: Controller, chunk: Uint8Array): void {
     this.#queue.push(chunk)
-    this.#queued += chunk.byteLength
+    this.#queued += chunk.byteLength + perChunk
     if (this.#queued > highWater && !this.#paused) {
       this.#paused = true
       controller.pause()
@@ -142,17 +163,16 @@ export class StreamExchange extends Exchange {
     this.#woken()
   }
 
-  onResponseError(_controller: Controller, error: Error): void {
-    this.over = true
-    if (!this.#opened) return this.#resume?.(Effect.fail(Transport.failure(error)))
-    this.#end = Effect.fail(Transport.failure(error))
+  protected failed(failure: Transport.TransportFailure): void {
+    if (!this.#opened) return this.#resume?.(Effect.fail(failure))
+    this.#end = Effect.fail(failure)
     this.#woken()
   }
 
   /** What is there now, whole; else the next chunk. What has come is given out before what ended it. */
   readonly #body: Transport.BodyPull = Effect.suspend((): Transport.BodyPull => {
-    const [first, ...rest] = this.#queue
-    if (first !== undefined) {
+    const queue = this.#queue
+    if (Arr.isArrayNonEmpty(queue)) {
       this.#queue = []
       this.#queued = 0
       if (this.#paused) {
@@ -160,7 +180,7 @@ export class StreamExchange extends Exchange {
         // Not in this turn: we may stand in the parser of another answer, which woke this fiber, and undici has one buffer.
         queueMicrotask(() => this.controller?.resume())
       }
-      return Effect.succeed([first, ...rest])
+      return Effect.succeed(queue)
     }
     return this.#end ?? this.#next
   })
@@ -178,9 +198,6 @@ export class StreamExchange extends Exchange {
     wake?.(this.#body)
   }
 }
-
-/** `103 Early Hints` and the like: the answer is still to come. */
-const isInformational = (status: number) => status < 200
 
 const plain = (headers: RawHeaders): Transport.AnswerHeaders => {
   const flat: Record<string, string> = {}
