@@ -6,8 +6,9 @@
  * Source: https://learn.microsoft.com/azure/ai-foundry/openai/latest,
  * https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle
  */
-import * as Vendor from "./internal/chat/Vendor.ts"
+
 import * as Azure from "./internal/azure/Access.ts"
+import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
 import * as Profile from "./Profile.ts"
 

@@ -47,8 +47,7 @@ const ways = Vendor.make<Options>({
     min_p: minP,
     repetition_penalty: repetitionPenalty
   }),
-  check: ({ thinkingSwitch }) =>
-    Vendor.oneOf("VLlm: thinkingSwitch", thinkingSwitch, ["enable_thinking", "thinking"])
+  check: ({ thinkingSwitch }) => Vendor.oneOf("VLlm: thinkingSwitch", thinkingSwitch, ["enable_thinking", "thinking"])
 })
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */

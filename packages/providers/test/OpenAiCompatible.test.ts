@@ -145,6 +145,23 @@ describe("OpenAiCompatible", () => {
     })
   )
 
+  it.effect("ends a second after the finish word when the server then falls silent", () =>
+    Effect.gen(function* () {
+      const all = sse(chunk({ content: "Hi" }), chunk({}, "stop"))
+      const server = yield* serve(inPieces([all], "leave open"))
+      const model = yield* compatible(server.url)
+      const seen = yield* Deferred.make<void>()
+      const reading = yield* Stream.runCollect(
+        Stream.tap(stream(model), (part) => (part.type === "text-end" ? Deferred.succeed(seen, undefined) : Effect.void))
+      ).pipe(Effect.forkChild)
+      yield* Deferred.await(seen)
+      yield* TestClock.adjust("1 second")
+      const parts = yield* Fiber.join(reading)
+      assert.strictEqual(finishOf(parts).reason, "stop")
+      yield* Effect.promise(() => server.closed(0))
+    })
+  )
+
   it.effect("ends every stream of random bytes with a finish part or a typed error", () =>
     Effect.gen(function* () {
       const good = bytes("openai-tools.sse")

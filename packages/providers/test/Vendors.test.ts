@@ -1,4 +1,6 @@
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
+import { Gates, Target } from "@spillway/core"
 import { InvalidOption } from "@spillway/core/InvalidOption"
 import type { ProviderModel } from "@spillway/core/ProviderModel"
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
@@ -425,6 +427,25 @@ describe("vendors", () => {
     }).pipe(Effect.orDie)
   )
 
+  it.effect("show no key when they are printed, nor in what a failing probe says", () =>
+    Effect.gen(function* () {
+      const secret = Redacted.value(key)
+      yield* sentBy(
+        reply(401, { error: { message: `bad key ${secret}`, code: secret } }),
+        Effect.gen(function* () {
+          for (const [, made] of vendors) {
+            const model = yield* made
+            assert.notInclude(inspect(model, { depth: 20, showHidden: true }), secret)
+            if (model.probe === undefined) continue
+            const error = yield* Effect.flip(model.probe)
+            assert.strictEqual(error.reason._tag, "AuthenticationError")
+            assert.notInclude(inspect(error, { depth: 20, showHidden: true }), secret)
+          }
+        })
+      )
+    })
+  )
+
   it("claim what their models usually can, unless one is said to do otherwise", () => {
     const can = (model: ProviderModel) => [...model.capabilities].sort().join(" ")
     assert.strictEqual(can(Moonshot.model(keyed)), "prefill reasoning streaming tools")
@@ -471,7 +492,14 @@ describe("vendors", () => {
 
   it("DeepSeek's accounts have so many calls in flight of each model", () => {
     assert.deepStrictEqual(DeepSeek.accountLimits("deepseek-flash"), { maxInFlight: 2500 })
-    assert.deepStrictEqual(DeepSeek.accountLimits("deepseek-v4-pro"), { maxInFlight: 500 })
+    const limits = DeepSeek.accountLimits("deepseek-v4-pro")
+    assert.deepStrictEqual(limits, { maxInFlight: 500 })
+    // As the limits of an account that several targets share.
+    const client = DeepSeek.model(keyed)
+    const gates = Gates.make({ accounts: { deepseek: limits } })
+    const [target] = Target.resolve("test", [{ id: "a", client, account: "deepseek" }], undefined)
+    const names = target === undefined ? [] : gates(target).map(({ name }) => name)
+    assert.include(names, "account")
   })
 })
 

@@ -27,6 +27,15 @@ export const text = (value: unknown): string | undefined =>
 export const finite = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isFinite(value) ? value : undefined
 
+/** `undefined` for what cannot be written: `JSON.parse` reads values so deep that `JSON.stringify` runs out of stack. */
+export const stringify = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}
+
 /** `undefined` where the text is no JSON: JSON itself has no such value. */
 export const parse = (json: string): unknown => {
   try {

@@ -48,6 +48,10 @@ export class ChatStream implements AnswerState {
     return this.content.hasContent
   }
 
+  get settling(): boolean {
+    return this.word !== undefined && !this.ended
+  }
+
   /** The parts since the last call. */
   take(): Array<StreamPart> {
     const parts = this.out

@@ -63,7 +63,9 @@ export class Content {
       this.refused = true
       this.push("text", refusal)
     }
-    for (const annotation of records(delta["annotations"])) this.source(record(annotation["url_citation"]))
+    if (delta["annotations"] !== undefined) {
+      for (const annotation of records(delta["annotations"])) this.source(record(annotation["url_citation"]))
+    }
     for (const piece of Chunk.toolDeltas(delta)) {
       const call = this.calls.add(piece)
       if (call === "nothing") continue

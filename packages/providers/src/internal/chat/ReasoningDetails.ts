@@ -22,6 +22,8 @@ export const make = (): ReasoningDetails => {
   let blocks: Array<JsonRecord> = []
   return {
     add: (delta) => {
+      // Most servers have none: nothing is made for them.
+      if (delta["reasoning_details"] === undefined) return
       for (const piece of records(delta["reasoning_details"])) {
         const last = blocks.at(-1)
         const field = joined[String(piece["type"])]
@@ -55,6 +57,8 @@ const join = (last: JsonRecord, piece: JsonRecord, field: string): JsonRecord =>
 
 /** The readable text of a delta's details, for servers that send nothing beside them. */
 export const textOf = (delta: JsonRecord): string =>
-  records(delta["reasoning_details"])
-    .map((piece) => text(piece[joined[String(piece["type"])] ?? ""]) ?? "")
-    .join("")
+  delta["reasoning_details"] === undefined
+    ? ""
+    : records(delta["reasoning_details"])
+        .map((piece) => text(piece[joined[String(piece["type"])] ?? ""]) ?? "")
+        .join("")

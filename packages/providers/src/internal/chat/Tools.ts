@@ -2,6 +2,7 @@
 import type { ModelOptions } from "@spillway/core/ProviderModel"
 import * as Tool from "effect/ai/Tool"
 import { type Fault, unsupported } from "../errors/Fault.ts"
+import * as FunctionSchema from "../parts/FunctionSchema.ts"
 
 export type ToolFields = { readonly tools?: ReadonlyArray<unknown>; readonly tool_choice?: unknown }
 
@@ -13,13 +14,13 @@ export const from = (options: Pick<ModelOptions, "tools" | "toolChoice">): ToolF
   }
   const tools = options.tools.map((tool) => {
     const description = Tool.getDescription(tool)
-    const strict = Tool.getStrictMode(tool)
+    const { parameters, strict } = FunctionSchema.of(tool)
     return {
       type: "function",
       function: {
         name: tool.name,
         ...(description === undefined ? undefined : { description }),
-        parameters: Tool.getJsonSchema(tool),
+        parameters,
         ...(strict === undefined ? undefined : { strict })
       }
     }

@@ -3,12 +3,12 @@
  * cacheWrite`, `output.total = text + reasoning`.
  *
  * What the wire did not say stays `undefined`. Cached tokens nobody mentioned count as uncached, reasoning nobody
- * mentioned counts as text: both are the dearer reading. Counts are whole; a float is cut, a negative is no count.
+ * mentioned counts as text: both are the dearer reading.
  */
-import type { FinishPartEncoded } from "effect/ai/Response"
-import { finite, type JsonRecord, record } from "../json.ts"
+import { type JsonRecord, record } from "../json.ts"
+import { count, minus, none, type Usage } from "../parts/Counts.ts"
 
-export type Usage = FinishPartEncoded["usage"]
+export type { Usage } from "../parts/Counts.ts"
 
 /** Where reasoning tokens stand: inside `completion_tokens`, beside them, or find out from `total_tokens`. */
 export type ReasoningTokens = "inside" | "outside" | "detect"
@@ -42,18 +42,6 @@ export const normalize = (usage: JsonRecord | undefined, reasoningTokens: Reason
     }
   }
 }
-
-const none: Usage = {
-  inputTokens: { total: undefined, uncached: undefined, cacheRead: undefined, cacheWrite: undefined },
-  outputTokens: { total: undefined, text: undefined, reasoning: undefined }
-}
-
-const count = (value: unknown): number | undefined => {
-  const number = finite(value)
-  return number === undefined || number < 0 || number > Number.MAX_SAFE_INTEGER ? undefined : Math.trunc(number)
-}
-
-const minus = (total: number | undefined, part: number) => (total === undefined ? undefined : Math.max(0, total - part))
 
 const isBeside = (
   reasoning: number | undefined,

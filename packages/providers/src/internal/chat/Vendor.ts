@@ -8,6 +8,7 @@ import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "../../CallSettings.ts"
 import * as Profile from "../../Profile.ts"
 import * as Ways from "../engine/Ways.ts"
+import { type OptionalHeaders, present } from "../http/OptionalHeaders.ts"
 import type { HeaderValues } from "../http/RequestHeaders.ts"
 import * as ChatDialect from "./ChatDialect.ts"
 import { type Fields, merge, type Thinking } from "./Settings.ts"
@@ -61,7 +62,7 @@ export interface Facts<Options> {
   readonly keyRequired?: boolean
   readonly profile: Profile.Profile | ((options: Options) => Profile.Profile)
   /** Headers that the vendor's own options mean. */
-  readonly headers?: (options: Options) => Readonly<Record<string, string | undefined>>
+  readonly headers?: (options: Options) => OptionalHeaders
   /** Fields of the body that the vendor's own options mean; `undefined` is left out. */
   readonly fields?: (options: Options) => Fields
   readonly authorize?: (options: Options) => ChatDialect.Input["authorize"]
@@ -90,7 +91,7 @@ const inputOf = <Options extends AnyOptions>(facts: Facts<Options>, options: Opt
     keyRequired: facts.keyRequired ?? true,
     profile: fields === undefined ? profile : { ...profile, extraBody: merge(merge({}, fields), profile.extraBody) },
     thinking: thinkingOf(module, options),
-    dialectHeaders: defined(facts.headers?.(options) ?? {}),
+    dialectHeaders: present(facts.headers?.(options) ?? {}),
     headers: options.headers,
     settings: options.settings,
     capabilities: options.capabilities,
@@ -118,12 +119,6 @@ const thinkingOf = (module: string, { thinking, thinkingBudget }: BudgetOptions)
   }
   if (thinkingBudget !== undefined) integer(`${module}: thinkingBudget`, thinkingBudget)
   return { on: thinking, budget: thinkingBudget }
-}
-
-const defined = (headers: Readonly<Record<string, string | undefined>>): Record<string, string> => {
-  const known: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) known[name] = value
-  return known
 }
 
 /** Throws `InvalidOption` unless `value` is one of `words`, or absent. */

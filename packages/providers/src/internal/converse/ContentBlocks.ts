@@ -64,8 +64,10 @@ export class ContentBlocks {
   }
 
   delta(index: number, delta: JsonRecord): Fault | undefined {
-    const words = delta["text"]
-    if (typeof words === "string") this.push(index, "text", words)
+    const words = delta["text"] ?? ""
+    // A hole in the text is worse than no answer.
+    if (typeof words !== "string") return undecodable("A piece of the answer is no text")
+    if (delta["text"] === words) this.push(index, "text", words)
     const reasoning = record(delta["reasoningContent"])
     if (reasoning !== undefined) this.reasoning(index, reasoning)
     const citations = record(delta["citationsContent"])
@@ -140,9 +142,11 @@ export class ContentBlocks {
     const call = this.open.get(index)
     if (call === undefined) return undecodable("A piece of a tool call belongs to none")
     // Of a whole block, the start has taken it.
-    if (typeof input !== "string" || input === "") return undefined
-    call.args += input
-    this.emit({ type: "tool-params-delta", id: call.id, delta: input })
+    const piece = call.whole ? "" : (input ?? "")
+    if (typeof piece !== "string") return undecodable("A piece of a tool call is no text")
+    if (piece === "") return undefined
+    call.args += piece
+    this.emit({ type: "tool-params-delta", id: call.id, delta: piece })
     return undefined
   }
 

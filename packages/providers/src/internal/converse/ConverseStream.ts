@@ -39,6 +39,10 @@ export class ConverseStream implements AnswerState {
     return this.content.hasContent
   }
 
+  get settling(): boolean {
+    return this.stopped && !this.ended
+  }
+
   take(): Array<StreamPart> {
     const parts = this.out
     this.out = []
@@ -81,13 +85,17 @@ export class ConverseStream implements AnswerState {
       const failed = isError(body) || text(body["message"]) !== undefined || text(body["__type"]) !== undefined
       return this.fail(failed ? ofInBand(body, rules) : undecodable("The answer has no message"))
     }
-    records(message["content"]).forEach((block, index) => {
+    const content = message["content"] ?? []
+    if (!Array.isArray(content)) return this.fail(undecodable("The answer has no list of blocks"))
+    for (const [index, block] of records(content).entries()) {
       this.content.start(index, block)
       this.failIf(this.content.delta(index, block))
+      if (this.ended) return
       this.content.stop(index)
-    })
+    }
+    // A whole body proves nothing: a gateway may have put it together from a stream that was cut.
+    if (text(body["stopReason"]) === undefined) return this.fail(truncated)
     this.note(body)
-    // Here the end of the body is the end of the answer, whatever it says of it.
     this.messageStop(body)
     this.finish()
   }

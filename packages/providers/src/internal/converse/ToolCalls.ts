@@ -3,7 +3,7 @@
  * A call is given out when its arguments are complete and parse: cut arguments are never `{}`.
  */
 import * as Tool from "effect/ai/Tool"
-import { type JsonRecord, record, text } from "../json.ts"
+import { type JsonRecord, record, stringify, text } from "../json.ts"
 
 export interface ToolCall {
   /** As sent; made up where none came, or one that is taken. */
@@ -11,6 +11,8 @@ export interface ToolCall {
   readonly name: string
   /** Run by the vendor, its result is in the answer too. */
   readonly providerExecuted: boolean
+  /** A block of a whole answer: no pieces of arguments come. */
+  readonly whole: boolean
   args: string
   /** `contentBlockStop` has come, or the end. */
   closed: boolean
@@ -21,15 +23,25 @@ export interface ToolCall {
 /** From the `toolUse` of a start, or of a block of a whole answer. */
 export const open = (toolUse: JsonRecord, before: ReadonlyArray<ToolCall>, makeId: () => string): ToolCall => {
   const id = text(toolUse["toolUseId"])
-  const input = record(toolUse["input"])
+  const input = toolUse["input"]
+  const given = wholeOf(input)
   return {
     id: id === undefined || before.some((call) => call.id === id) ? makeId() : id,
     name: text(toolUse["name"])?.trim() ?? "",
     providerExecuted: toolUse["type"] === "server_tool_use",
-    args: input === undefined ? "" : JSON.stringify(input),
+    // Some gateways begin a stream's call with an empty object, as Anthropic does.
+    whole: given !== "",
+    args: given,
     closed: false,
     given: false
   }
+}
+
+/** Of a whole block. One without arguments looks like one that was cut before them: the end tells. What is too deep is no JSON. */
+const wholeOf = (input: unknown): string => {
+  if (typeof input !== "object" || input === null) return ""
+  const whole = stringify(input) ?? "too deep"
+  return whole === "{}" ? "" : whole
 }
 
 /** The parsed arguments; an empty text is `{}`. `undefined`: not an object, or not JSON. */

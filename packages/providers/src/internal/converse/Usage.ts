@@ -4,10 +4,8 @@
  *
  * What the wire did not say stays `undefined`. Counts are whole; a float is cut, a negative is no count.
  */
-import type { FinishPartEncoded } from "effect/ai/Response"
-import { finite, type JsonRecord } from "../json.ts"
-
-export type Usage = FinishPartEncoded["usage"]
+import type { JsonRecord } from "../json.ts"
+import { count, type Usage } from "../parts/Counts.ts"
 
 export const normalize = (usage: JsonRecord | undefined): Usage => {
   const uncached = count(usage?.["inputTokens"])
@@ -23,9 +21,4 @@ export const normalize = (usage: JsonRecord | undefined): Usage => {
     },
     outputTokens: { total: output, text: output, reasoning: undefined }
   }
-}
-
-const count = (value: unknown): number | undefined => {
-  const number = finite(value)
-  return number === undefined || number < 0 || number > Number.MAX_SAFE_INTEGER ? undefined : Math.trunc(number)
 }

@@ -27,7 +27,7 @@ export const add = (error: AiError.AiError, now: number): AiError.AiError => {
   const fields = {
     ...reason,
     metadata: { ...reason.metadata, ...hints },
-    http: answer === undefined ? undefined : { response: httpDetails(answer, undefined) }
+    http: answer === undefined ? undefined : { response: httpDetails(answer, []) }
   }
   return AiError.make({ module: error.module, method: error.method, reason: again(reason, fields) })
 }

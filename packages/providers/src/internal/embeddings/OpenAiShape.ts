@@ -12,11 +12,12 @@ import type { Embedded } from "@spillway/core/ProviderEmbedding"
 import * as Base64 from "effect/encoding/Base64"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type { Dialect } from "../engine/Dialect.ts"
 import * as Config from "../engine/Config.ts"
+import type { Dialect } from "../engine/Dialect.ts"
 import * as EmbeddingWays from "../engine/EmbeddingWays.ts"
 import type { EmbeddingDialect } from "../engine/HttpEmbedding.ts"
 import { type Fault, undecodable } from "../errors/Fault.ts"
+import { type OptionalHeaders, present } from "../http/OptionalHeaders.ts"
 import type { HeaderValues } from "../http/RequestHeaders.ts"
 import { type JsonRecord, record, records, text } from "../json.ts"
 import { count } from "../parts/Counts.ts"
@@ -71,7 +72,7 @@ export interface Facts<Options> {
   /** The most texts per request. Default: not known. */
   readonly maxTexts?: number | ((options: Options) => number | undefined)
   /** Headers and fields that the vendor's own options mean; `undefined` is left out. */
-  readonly headers?: (options: Options) => Readonly<Record<string, string | undefined>>
+  readonly headers?: (options: Options) => OptionalHeaders
   readonly fields?: (options: Options) => Readonly<Record<string, unknown>>
   readonly authorize?: (options: Options) => Dialect["authorize"]
   /** Throws `InvalidOption`. */
@@ -95,7 +96,7 @@ const dialectOf = <Options extends OpenOptions>(facts: Facts<Options>, options: 
     keyRequired: facts.keyRequired ?? true,
     auth: facts.auth ?? "bearer",
     headers: options.headers,
-    dialectHeaders: defined(facts.headers?.(options) ?? {}),
+    dialectHeaders: present(facts.headers?.(options) ?? {}),
     usually: []
   })
   const maxTexts = valueOf(facts.maxTexts, options)
@@ -136,12 +137,6 @@ export const spaceOf = (
 
 const valueOf = <Options, A>(value: A | ((options: Options) => A), options: Options): A =>
   typeof value === "function" ? (value as (options: Options) => A)(options) : value
-
-const defined = (headers: Readonly<Record<string, string | undefined>>): Record<string, string> => {
-  const known: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) known[name] = value
-  return known
-}
 
 const read = (json: unknown, texts: number, dimensions: number | undefined): Embedded | Fault => {
   const body = record(json)

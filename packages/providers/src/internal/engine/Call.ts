@@ -12,6 +12,7 @@ import * as ProviderError from "../errors/ProviderError.ts"
 import type { Endpoint } from "../http/Endpoint.ts"
 import { type Reported, reportedLimits } from "../http/ReportedLimits.ts"
 import { type HeaderValues, invalidHeader, merge, reveal } from "../http/RequestHeaders.ts"
+import * as Secrets from "../http/Secrets.ts"
 import type { AnswerHeaders, HttpRequest, TransportFailure } from "../http/Transport.ts"
 import type { Dialect } from "./Dialect.ts"
 
@@ -75,6 +76,8 @@ export const bodyOf = (
 export class Call {
   readonly #line: Line
   readonly #fiber: Fiberlike
+  /** What went out last: what it showed must not come back in an error. */
+  #sent: HttpRequest | undefined = undefined
 
   constructor(line: Line, fiber: Fiberlike) {
     this.#line = line
@@ -93,16 +96,18 @@ export class Call {
     }
     const request: HttpRequest =
       own === undefined ? { ...plain, body } : { ...requestOf(plain.method, endpoint, dialect, accept, own), body }
+    this.#sent = request
     if (dialect.authorize === undefined) return Effect.succeed(request)
     return Effect.matchEffect(dialect.authorize(request), {
       onFailure: (fault) => Effect.fail(this.error(fault)),
       onSuccess: (signed) => {
         const { headers, secrets } = reveal(merge(signed))
-        return Effect.succeed({
+        this.#sent = {
           ...request,
           headers: { ...request.headers, ...headers },
           secrets: [...request.secrets, ...secrets]
-        })
+        }
+        return Effect.succeed(this.#sent)
       }
     })
   }
@@ -138,7 +143,7 @@ export class Call {
 
   #where(): ProviderError.Where {
     const { dialect, method } = this.#line
-    return { module: dialect.module, method, provider: dialect.owner, secret: dialect.secret }
+    return { module: dialect.module, method, provider: dialect.owner, secret: Secrets.of(dialect.secret, this.#sent) }
   }
 }
 

@@ -68,6 +68,8 @@ export interface AnswerDecoder {
   readonly end: (broken: boolean) => Array<StreamPart>
   /** Nothing more will be given out: read no further. */
   readonly ended: () => boolean
+  /** The terminal fact has come; what may follow, such as the usage, is worth a moment and no more. */
+  readonly settling: () => boolean
   readonly fault: () => Fault | undefined
   /** Part of the answer has been given out. */
   readonly hasContent: () => boolean
@@ -84,6 +86,8 @@ export interface AnswerState {
   /** The finish part has been given out, or the fault is set. */
   readonly ended: boolean
   readonly hasContent: boolean
+  /** The terminal fact has come and the finish part has not. Left out by dialects in which words after it may follow. */
+  readonly settling?: boolean
   /** The parts since the last call. */
   readonly take: () => Array<StreamPart>
   /** One event of a stream, parsed; `name` is the event's own name, `""` or `message` where it has none. */

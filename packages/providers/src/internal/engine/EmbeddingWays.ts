@@ -5,13 +5,11 @@ import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import { CurrentCallSettings } from "../../CallSettings.ts"
-import * as OverHttpClient from "../http/OverHttpClient.ts"
-import * as Transport from "../http/Transport.ts"
+import { transportOf } from "../http/Clients.ts"
 import * as HttpEmbedding from "./HttpEmbedding.ts"
 import type { WithKeyFrom } from "./Ways.ts"
 
@@ -42,7 +40,7 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
   }
   return {
     make: (options) => overClient(dialectOf(options)),
-    model: (options, client) => HttpEmbedding.make(dialectOf(options), transportOf(client ?? fetchClient())),
+    model: (options, client) => HttpEmbedding.make(dialectOf(options), transportOf(client)),
     layer,
     layerConfig: (options) =>
       Layer.unwrap(
@@ -54,11 +52,6 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
 
 const overClient = (dialect: HttpEmbedding.EmbeddingDialect) =>
   Effect.map(HttpClient.HttpClient, (client) => HttpEmbedding.make(dialect, transportOf(client)))
-
-const transportOf = (client: HttpClient.HttpClient) => Transport.of(client) ?? OverHttpClient.make(client)
-
-const fetchClient = (): HttpClient.HttpClient =>
-  Context.get(Effect.runSync(Effect.scoped(Layer.build(FetchHttpClient.layer))), HttpClient.HttpClient)
 
 /** More texts than a request may hold are asked for in several, one after the other. */
 const service = (model: ProviderEmbedding, maxTexts: number | undefined) =>

@@ -55,6 +55,7 @@ export const make = (answer: AnswerState): AnswerDecoder => {
       return answer.take()
     },
     ended: () => over || answer.fault !== undefined,
+    settling: () => answer.settling === true,
     fault: () => answer.fault,
     hasContent: () => answer.hasContent
   }

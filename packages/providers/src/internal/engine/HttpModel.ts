@@ -79,7 +79,8 @@ const readWhole = (
   if (!decoder.ended()) for (const part of decoder.end(broken)) parts.push(part)
   const fault = decoder.fault()
   if (fault !== undefined) return Effect.fail(call.error(fault, { status, headers }))
-  return Effect.succeed(Collapse.collapse(Reading.withLimits(parts, call.limitsOf(headers))))
+  const introduced = Reading.introduce(parts, dialect.model)
+  return Effect.succeed(Collapse.collapse(Reading.withLimits(introduced, call.limitsOf(headers))))
 }
 
 /**
@@ -112,7 +113,7 @@ const openStream = (
       }
       const decoder = dialect.decoder({ streamed: true, makeId: call.makeId })
       const toError = (fault: Fault) => call.error(fault, { status, headers }, decoder.hasContent())
-      reading = Reading.make(body, decoder, toError, call.limitsOf(headers))
+      reading = Reading.make(body, decoder, toError, call.limitsOf(headers), dialect.model)
       return Effect.succeed(reading.pull)
     }
   })

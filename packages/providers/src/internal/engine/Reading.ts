@@ -24,7 +24,8 @@ export const make = (
   body: BodyPull,
   decoder: AnswerDecoder,
   toError: (fault: Fault) => AiError.AiError,
-  limits: ReadonlyArray<Reported> | undefined
+  limits: ReadonlyArray<Reported> | undefined,
+  model: string
 ): Reading => {
   let over = false
   let bytesEnded = false
@@ -39,8 +40,7 @@ export const make = (
     if (!Arr.isArrayNonEmpty(parts)) return over ? stop : step
     // Nothing comes after the finish part: the body may end behind the caller's back.
     if (parts[parts.length - 1]?.type === "finish") over = true
-    // Converse names neither id nor model: the router still has to say whose answer it is.
-    if (!introduced && !isMetadata(parts[0])) parts.unshift({ type: "response-metadata" })
+    if (!introduced) introduce(parts, model)
     introduced = true
     if (untold && parts.some(isMetadata)) {
       untold = false
@@ -53,10 +53,16 @@ export const make = (
     bytesEnded = true
     return give(decoder.end(broken))
   }
+  // A server that says how the answer ended and then neither goes on nor ends has said all there is to say.
+  const settled: BodyPull = Effect.suspend(() =>
+    Effect.flatMap(Effect.timeoutOption(body, afterEnd), (chunks) =>
+      chunks._tag === "Some" ? Effect.succeed(chunks.value) : Cause.done()
+    )
+  )
   const step: PartsPull = Effect.suspend(() =>
     over
       ? stop
-      : Pull.matchEffect(body, {
+      : Pull.matchEffect(decoder.settling() ? settled : body, {
           onSuccess: (chunks) => {
             const parts = chunks.length === 1 ? decoder.feed(chunks[0]) : chunks.flatMap((chunk) => decoder.feed(chunk))
             over = decoder.ended()
@@ -90,6 +96,15 @@ const drained = (body: BodyPull): Effect.Effect<void> => {
 const afterEnd = "1 second"
 
 const isMetadata = (part: StreamPart) => part.type === "response-metadata"
+
+/**
+ * An answer that says nothing about itself, as Converse's, is of the model that was asked: a router marks that part with who
+ * answered, and a reader of a stream that two models wrote must not take it for the first one's.
+ */
+export const introduce = (parts: Array<StreamPart>, modelId: string): Array<StreamPart> => {
+  if (!parts.some(isMetadata)) parts.unshift({ type: "response-metadata", modelId })
+  return parts
+}
 
 /** What the headers say about the account's limits goes where the router looks for it: beside the response's id. */
 export const withLimits = (

@@ -5,14 +5,11 @@
 import type { ProviderModel } from "@spillway/core/ProviderModel"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Config from "effect/Config"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import * as OverHttpClient from "../http/OverHttpClient.ts"
-import * as Transport from "../http/Transport.ts"
+import { transportOf } from "../http/Clients.ts"
 import type { Dialect } from "./Dialect.ts"
 import * as HttpModel from "./HttpModel.ts"
 
@@ -48,8 +45,7 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
     Layer.effect(LanguageModel.LanguageModel, Effect.flatMap(make(options), languageModel))
   return {
     make,
-    model: (options, client) =>
-      HttpModel.make(dialectOf(options), client === undefined ? overFetch() : transportOf(client)),
+    model: (options, client) => HttpModel.make(dialectOf(options), transportOf(client)),
     layer,
     layerConfig: (options) =>
       Layer.unwrap(
@@ -61,14 +57,6 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
 
 const overClient = (dialect: Dialect): Effect.Effect<ProviderModel, never, HttpClient.HttpClient> =>
   Effect.map(HttpClient.HttpClient, (client) => HttpModel.make(dialect, transportOf(client)))
-
-const transportOf = (client: HttpClient.HttpClient) => Transport.of(client) ?? OverHttpClient.make(client)
-
-/** Over the global `fetch`. */
-const overFetch = (): Transport.Transport => {
-  const client = Effect.runSync(Effect.scoped(Layer.build(FetchHttpClient.layer)))
-  return OverHttpClient.make(Context.get(client, HttpClient.HttpClient))
-}
 
 const languageModel = (model: ProviderModel): Effect.Effect<LanguageModel.LanguageModel> =>
   LanguageModel.make({

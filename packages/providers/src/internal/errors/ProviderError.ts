@@ -11,6 +11,7 @@ import * as AiError from "effect/ai/AiError"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import { httpDetails, requestId } from "../http/SafeHeaders.ts"
+import * as Secrets from "../http/Secrets.ts"
 import type { TransportFailure } from "../http/Transport.ts"
 import { type ErrorWords, fromJson, fromText } from "./ErrorBody.ts"
 import { classify, type ErrorRules, statusOf } from "./ErrorTable.ts"
@@ -26,8 +27,8 @@ export interface Where {
   readonly method: "generate" | "stream" | "probe" | "embed"
   /** Key of `metadata`: the owner of the dialect. */
   readonly provider: string
-  /** Never shown: cut out of every text that is kept. */
-  readonly secret: string | undefined
+  /** Never shown: cut out of every text that is kept. One, or all that this call has shown to the vendor. */
+  readonly secret: string | Secrets.Secrets | undefined
 }
 
 export interface Answered {
@@ -103,7 +104,7 @@ const reasonOf = (
   const description = describe(where, fault)
   const common = {
     metadata: metadataOf(where, fault, answer, afterOutput),
-    ...(answer === undefined ? undefined : { http: { response: httpDetails(answer, where.secret) } })
+    ...(answer === undefined ? undefined : { http: { response: httpDetails(answer, secretsOf(where)) } })
   }
   switch (verdict.reason) {
     case "RateLimit":
@@ -182,12 +183,13 @@ const describe = (where: Where, { verdict, words, status }: Fault): string => {
 /** The first line, without anything that looks like a key. */
 const quote = (where: Where, words: ErrorWords): string => {
   const line = words.message.split(/[\r\n]/, 1)[0] ?? ""
-  const without = where.secret === undefined ? line : line.replaceAll(where.secret, "<redacted>")
-  return without.replace(/\b(sk|gsk|xai|key|Bearer)[-_ ][\w*.-]{6,}/g, "<redacted>").slice(0, quoted)
+  return Secrets.cutOut(secretsOf(where), line)
+    .replace(/\b(sk|gsk|xai|key|Bearer)[-_ ][\w*.-]{6,}/g, "<redacted>")
+    .slice(0, quoted)
 }
 
 /** A vendor's word is kept only if it is one: a server may put anything into `code`. */
 const identifier = (where: Where, word: string | undefined): string | undefined =>
-  word !== undefined && /^[\w.:/[\]-]{1,96}$/.test(word) && (where.secret === undefined || !word.includes(where.secret))
-    ? word
-    : undefined
+  word !== undefined && /^[\w.:/[\]-]{1,96}$/.test(word) && !Secrets.isIn(secretsOf(where), word) ? word : undefined
+
+const secretsOf = ({ secret }: Where): Secrets.Secrets => (typeof secret === "string" ? [secret] : (secret ?? []))

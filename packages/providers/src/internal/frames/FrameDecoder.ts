@@ -87,6 +87,7 @@ export const make = (answer: AnswerState, rules?: ErrorRules): AnswerDecoder => 
       return answer.take()
     },
     ended: () => over || answer.fault !== undefined,
+    settling: () => answer.settling === true,
     fault: () => answer.fault,
     hasContent: () => answer.hasContent
   }

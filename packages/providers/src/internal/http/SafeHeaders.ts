@@ -2,6 +2,7 @@
  * Which headers of an answer an error may carry, and where the vendor's request id stands. A short list of what may pass
  * instead of a long one of what may not: nobody knows what a gateway adds.
  */
+import * as Secrets from "./Secrets.ts"
 
 // The edge's own id comes last: only the edge saw it.
 const requestIds: ReadonlyArray<string> = [
@@ -21,16 +22,15 @@ const passed = /^(retry-after(-ms)?|x-should-retry|date|(x-|anthropic-)?ratelimi
 export const requestId = (headers: Readonly<Record<string, string>>): string | undefined =>
   requestIds.map((name) => headers[name]).find((id) => id !== undefined && id !== "")
 
-/** Status and harmless headers, for `AiError`'s `http`. What holds `secret` is no harmless header. */
+/** Status and harmless headers, for `AiError`'s `http`. What holds a secret is no harmless header. */
 export const httpDetails = (
   answer: { readonly status: number; readonly headers: Readonly<Record<string, string>> },
-  secret: string | undefined
+  secrets: Secrets.Secrets
 ) => ({
   status: answer.status,
   headers: Object.fromEntries(
     Object.entries(answer.headers).filter(
-      ([name, value]) =>
-        (passed.test(name) || requestIds.includes(name)) && (secret === undefined || !value.includes(secret))
+      ([name, value]) => (passed.test(name) || requestIds.includes(name)) && !Secrets.isIn(secrets, value)
     )
   )
 })

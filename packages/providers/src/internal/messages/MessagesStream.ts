@@ -42,6 +42,10 @@ export class MessagesStream implements AnswerState {
     return this.content.hasContent
   }
 
+  get settling(): boolean {
+    return this.word !== undefined && !this.ended
+  }
+
   take(): Array<StreamPart> {
     const parts = this.parts
     this.parts = []

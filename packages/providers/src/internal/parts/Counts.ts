@@ -9,10 +9,13 @@ export const none: Usage = {
   outputTokens: { total: undefined, text: undefined, reasoning: undefined }
 }
 
+/** Far above any count, and three of them added up are still whole: a larger number would fail the whole answer. */
+const most = 2 ** 50
+
 /** A float is cut, a negative is no count. */
 export const count = (value: unknown): number | undefined => {
   const number = finite(value)
-  return number === undefined || number < 0 || number > Number.MAX_SAFE_INTEGER ? undefined : Math.trunc(number)
+  return number === undefined || number < 0 || number > most ? undefined : Math.trunc(number)
 }
 
 /** What is left of `total`, never below 0. */

@@ -7,7 +7,7 @@ import type { ModelOptions } from "@spillway/core/ProviderModel"
 import * as Tool from "effect/ai/Tool"
 import { type Fault, unsupported } from "../errors/Fault.ts"
 import { record } from "../json.ts"
-import * as StrictSchema from "../parts/StrictSchema.ts"
+import * as FunctionSchema from "../parts/FunctionSchema.ts"
 
 export type ToolFields = { readonly tools?: ReadonlyArray<unknown>; readonly tool_choice?: unknown }
 
@@ -26,15 +26,14 @@ export const from = (options: Pick<ModelOptions, "tools" | "toolChoice">): ToolF
 
 const functionOf = (tool: Tool.Any) => {
   const description = Tool.getDescription(tool)
-  const schema = Tool.getJsonSchema(tool)
-  const strict = Tool.getStrictMode(tool) === true ? StrictSchema.narrow(schema) : undefined
+  const { parameters, strict } = FunctionSchema.of(tool)
   return {
     type: "function",
     name: tool.name,
     ...(description === undefined ? undefined : { description }),
-    parameters: strict ?? schema,
+    parameters,
     // Left out it means true here, and a schema with an optional property is refused.
-    strict: strict !== undefined
+    strict: strict === true
   }
 }
 
