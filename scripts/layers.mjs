@@ -24,6 +24,8 @@ const packagesBelow = {
 
 /** The folders of core, lowest first: each imports itself and those before it. */
 const layers = ["model", "gates", "state", "policies", "router"]
+/** Folders below `packages/providers/src/internal` of one dialect or bridge each: none imports another. */
+const dialects = ["chat", "responses", "messages", "gemini", "converse", "aisdk", "effectai"]
 /** Beside the layers: they import any of them, and nothing outside imports them. */
 const beside = ["redis", "testing"]
 
@@ -114,6 +116,13 @@ const rules = [
     if (to === folder || to === "..") return undefined
     const allowed = index === -1 ? layers : layers.slice(0, index)
     return allowed.includes(to) ? undefined : `${folder} may import of core: ${[...allowed, folder].join(", ")}`
+  },
+  function dialectsApart({ name, path }, { target }) {
+    if (name !== "providers" || target === undefined) return undefined
+    const internal = "packages/providers/src/internal"
+    const [from, to] = [folderIn(internal, path), folderIn(internal, target)]
+    if (to === from || !dialects.includes(from) || !dialects.includes(to)) return undefined
+    return `no dialect imports another; what they share lies in engine, parts, errors, http`
   },
   function noBarrel({ isPackage }, { target }) {
     if (!isPackage || target === undefined || !/(^|\/)index\.ts$/.test(target)) return undefined

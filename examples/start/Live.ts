@@ -1,6 +1,6 @@
 /** One question to real providers: whichever keys are in the environment become targets. */
 import { Defaults, type ProviderModel, RoutedModel, type Target } from "@spillway/core"
-import { DeepSeek, OpenAi, OpenAiCompatible } from "@spillway/providers"
+import { Anthropic, DeepSeek, Gemini, Groq, Mistral, OpenAi, OpenRouter } from "@spillway/providers"
 import { PowerOfTwo } from "@spillway/strategies"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { LanguageModel } from "effect/ai"
@@ -13,9 +13,6 @@ interface Vendor {
   readonly model: string
   readonly make: (model: string, apiKey: Redacted.Redacted<string>) => ProviderModel.ProviderModel
 }
-
-const compatible = (baseUrl: string) => (model: string, apiKey: Redacted.Redacted<string>) =>
-  OpenAiCompatible.model({ model, apiKey, baseUrl })
 
 const vendors: ReadonlyArray<Vendor> = [
   {
@@ -33,25 +30,39 @@ const vendors: ReadonlyArray<Vendor> = [
     make: (model, apiKey) => OpenAi.model({ model, apiKey })
   },
   {
+    id: "anthropic",
+    key: "ANTHROPIC_API_KEY",
+    modelKey: "ANTHROPIC_MODEL",
+    model: "claude-haiku-4-5",
+    make: (model, apiKey) => Anthropic.model({ model, apiKey })
+  },
+  {
+    id: "gemini",
+    key: "GEMINI_API_KEY",
+    modelKey: "GEMINI_MODEL",
+    model: "gemini-2.5-flash",
+    make: (model, apiKey) => Gemini.model({ model, apiKey })
+  },
+  {
     id: "groq",
     key: "GROQ_API_KEY",
     modelKey: "GROQ_MODEL",
     model: "llama-3.3-70b-versatile",
-    make: compatible("https://api.groq.com/openai/v1")
+    make: (model, apiKey) => Groq.model({ model, apiKey })
   },
   {
     id: "mistral",
     key: "MISTRAL_API_KEY",
     modelKey: "MISTRAL_MODEL",
     model: "mistral-small-latest",
-    make: compatible("https://api.mistral.ai/v1")
+    make: (model, apiKey) => Mistral.model({ model, apiKey })
   },
   {
     id: "openrouter",
     key: "OPENROUTER_API_KEY",
     modelKey: "OPENROUTER_MODEL",
     model: "openrouter/auto",
-    make: compatible("https://openrouter.ai/api/v1")
+    make: (model, apiKey) => OpenRouter.model({ model, apiKey })
   }
 ]
 

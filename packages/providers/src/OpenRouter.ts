@@ -15,6 +15,7 @@ import * as Profile from "./Profile.ts"
 export const profile: Profile.Profile = {
   ...Profile.generic,
   provider: "openrouter",
+  costInUsd: true,
   probe: "/key",
   capabilities: ["tools", "json-schema", "reasoning", "streaming"],
   reasoningIn: "details",

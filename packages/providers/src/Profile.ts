@@ -13,6 +13,8 @@ export interface Profile {
   readonly provider: string
   /** Owner of the dialect: key of metadata in parts and errors. Default: `provider`. */
   readonly owner: string | undefined
+  /** Is `usage.cost` the price of the call in USD, as OpenRouter has it? Then the decision record takes it. Default false. */
+  readonly costInUsd: boolean
   /** Header of the key: `bearer` is `authorization: Bearer …`, another name carries the bare key. Default `bearer`. */
   readonly auth: "bearer" | (string & {})
   /**
@@ -108,6 +110,7 @@ export type Setting = "temperature" | "topP" | "topK" | "presencePenalty" | "fre
 export const generic: Profile = {
   provider: "openai-compatible",
   owner: undefined,
+  costInUsd: false,
   auth: "bearer",
   probe: "none",
   capabilities: ["tools", "json-schema", "streaming"],

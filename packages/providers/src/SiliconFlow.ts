@@ -13,6 +13,7 @@ import * as Profile from "./Profile.ts"
 export const profile: Profile.Profile = {
   ...Profile.generic,
   provider: "siliconflow",
+  owner: "siliconflow",
   probe: "/models",
   capabilities: ["tools", "reasoning", "streaming"],
   reasoningIn: { field: "reasoning_content", always: false },
@@ -44,7 +45,8 @@ const ways = Vendor.make<Options>({
   module: "SiliconFlow",
   baseUrl,
   keyName: "SILICONFLOW_API_KEY",
-  profile,
+  // Two sites, two price lists: the name tells which.
+  profile: ({ site }) => (site === "com" ? profile : { ...profile, provider: "siliconflow-cn" }),
   fields: ({ minP }) => ({ min_p: minP }),
   check: checkSite
 })

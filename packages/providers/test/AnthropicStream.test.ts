@@ -380,7 +380,8 @@ describe("MessagesStream", () => {
       assert.strictEqual(textOf(parts), "all")
       assert.strictEqual(finishOf(parts).reason, "stop")
     }
-    assert.strictEqual(finishOf(decode([whole(content)]).parts).reason, "unknown")
+    assert.strictEqual(decode([whole(content)]).fault?.verdict.errorType, "Truncated")
+    assert.strictEqual(decode([`data: ${whole([])}\n\n`]).fault?.verdict.errorType, "Truncated")
     assert.strictEqual(finishOf(decode([whole([], { stop_reason: "end_turn" })]).parts).reason, "stop")
   })
 

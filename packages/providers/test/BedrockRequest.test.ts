@@ -244,10 +244,8 @@ describe("a request to Bedrock", () => {
       const file = (mediaType: string, data: string | URL) =>
         Prompt.make([{ role: "user", content: [{ type: "file", mediaType, data }] }])
       const Search = Tool.providerDefined({ id: "x.search", customName: "Search", providerName: "search" })()
-      const Dotted = Tool.make("weather.now", { parameters: Schema.Struct({}) })
       const cannot: ReadonlyArray<readonly [parameter: string, more: More]> = [
         ["tools", { tools: [Search], toolChoice: "auto" }],
-        ["tools", { tools: [Dotted], toolChoice: "auto" }],
         ["prompt", { prompt: file("image/png", new URL("https://example.com/a.png")) }],
         ["prompt", { prompt: file("image/png", "http://example.com/a.png") }],
         ["prompt", { prompt: file("audio/mpeg", "AAAA") }],

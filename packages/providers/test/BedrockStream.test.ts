@@ -208,7 +208,7 @@ describe("an answer of Converse", () => {
       event("messageStart", { role: "assistant" }),
       event("audioDelta", { data: "?" }),
       event("contentBlockStart", { contentBlockIndex: 0, start: { hologram: {} } }),
-      delta({ hologram: "?", text: 5 }),
+      delta({ hologram: "?", text: null }),
       delta({ text: "Hello" }),
       end(),
       delta({ text: " and more" }, 1),

@@ -321,7 +321,7 @@ describe("a Gemini request", () => {
         { role: "assistant", content: [call("c")] },
         { role: "tool", content: [result("c", {}, { modelOutput })] }
       ]
-      const shown = (model: string) => Effect.map(contentsOf(prompt, { model }), (contents) => contents[1])
+      const shown = (model: string) => Effect.map(contentsOf(prompt, { model }), (contents) => contents.at(-1))
       assert.deepStrictEqual(yield* shown(newer), {
         role: "user",
         parts: [
@@ -381,7 +381,7 @@ describe("what travels back to a Gemini model", () => {
   it.effect("is a signature without text, too, and a signed picture; thoughts without a signature stay away", () =>
     Effect.gen(function* () {
       const own = { options: { google: { model: newer, thoughtSignature: "s" } } }
-      const [turn] = yield* contentsOf([
+      const [, turn] = yield* contentsOf([
         {
           role: "assistant",
           content: [

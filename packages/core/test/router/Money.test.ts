@@ -256,7 +256,7 @@ describe("a routed model", () => {
   it.effect("passes on what the provider says the answer cost", () =>
     Effect.gen(function* () {
       const { ask, records } = yield* modelWorld([
-        { id: "a", client: model(answer(1000, 100, { "openai-compatible": { cost: 0.25 } })), price }
+        { id: "a", client: model(answer(1000, 100, { spillway: { costUsd: 0.25 } })), price }
       ])
       yield* ask()
       assert.deepStrictEqual(costs(records), [[0.25, [[0.25, "provider"]]]])

@@ -27,6 +27,19 @@ export const text = (value: unknown): string | undefined =>
 export const finite = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isFinite(value) ? value : undefined
 
+/** Deeper than any vendor's own fields, and far from the end of the stack for whoever decodes them. */
+const deepest = 64
+
+/**
+ * May this part of an answer be kept as metadata? `JSON.parse` reads what is no JSON to others: `1e999` as infinity, and lists
+ * in lists that no decoder gets to the end of. Either would fail the whole answer.
+ */
+export const isKeepable = (value: unknown, depth = deepest): boolean => {
+  if (typeof value === "number") return Number.isFinite(value)
+  if (typeof value !== "object" || value === null) return true
+  return depth > 0 && Object.values(value).every((child) => isKeepable(child, depth - 1))
+}
+
 /** `undefined` for what cannot be written: `JSON.parse` reads values so deep that `JSON.stringify` runs out of stack. */
 export const stringify = (value: unknown): string | undefined => {
   try {

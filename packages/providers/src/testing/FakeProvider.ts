@@ -11,7 +11,7 @@
  * | `urls.openai`    | `Authorization: Bearer`                    | `/chat/completions`, `/responses`, `/embeddings`,      |
  * |                  |                                            | GET `/models`, GET `/models/{model}`                   |
  * | `urls.azure`     | `api-key` or Bearer                        | the same                                               |
- * | `urls.anthropic` | `x-api-key` or Bearer                      | `/messages`, `/messages/count_tokens`                  |
+ * | `urls.anthropic` | `x-api-key` or Bearer                      | `/messages`, `/messages/count_tokens`, GET as OpenAI's |
  * | `urls.gemini`    | `x-goog-api-key`                           | `/models/{model}:generateContent`, `:countTokens`,     |
  * |                  |                                            | `:streamGenerateContent?alt=sse`, `:embedContent`,     |
  * |                  |                                            | `:batchEmbedContents`, GET as OpenAI's                 |

@@ -35,11 +35,8 @@ export const factsOf = (parts: ReadonlyArray<Part | StreamPart>): AttemptFacts =
   return facts
 }
 
-/** What the provider says the answer cost: `cost` in its part of the finish part's metadata, as OpenRouter has it. */
-const costIn = (metadata: object | undefined): number | undefined => {
-  for (const own of Object.values(metadata ?? {})) {
-    const cost: unknown = typeof own === "object" && own !== null && "cost" in own ? own.cost : undefined
-    if (typeof cost === "number" && cost >= 0 && Number.isFinite(cost)) return cost
-  }
-  return undefined
+/** What the provider says the answer cost, USD: `spillway.costUsd` of the finish part's metadata. */
+const costIn = (metadata: Readonly<Record<string, unknown>> | undefined): number | undefined => {
+  const { costUsd } = (metadata?.["spillway"] ?? {}) as { readonly costUsd?: unknown }
+  return typeof costUsd === "number" && costUsd >= 0 && Number.isFinite(costUsd) ? costUsd : undefined
 }

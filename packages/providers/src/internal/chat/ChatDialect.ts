@@ -19,7 +19,12 @@ export interface Input extends Omit<Config.Input, "auth" | "usually"> {
 export const make = ({ authorize, profile, thinking = {}, ...input }: Input): Dialect => {
   const config = Config.resolve({ ...input, auth: profile.auth, usually: profile.capabilities })
   const { capabilities, headers, model, module, secret, settings } = config
-  const { probe, reasoningTokens, thinkTags } = profile
+  const { costInUsd, probe, reasoningTokens, thinkTags } = profile
+  // A model that cannot be held to a schema is told of it in words.
+  const said =
+    profile.json === "json_schema" && !capabilities.has("json-schema")
+      ? { ...profile, json: "json_object" as const }
+      : profile
   const endpoint = config.at("/chat/completions")
   const owner = ownerOf(profile)
   return {
@@ -29,9 +34,9 @@ export const make = ({ authorize, profile, thinking = {}, ...input }: Input): Di
     streamed: endpoint,
     probe: probe === "none" ? undefined : config.at(probe),
     body: ({ options, settings, streamed }) =>
-      Request.body({ model, profile, thinking, settings, options, stream: streamed }),
+      Request.body({ model, profile: said, thinking, settings, options, stream: streamed }),
     decoder: ({ makeId }) =>
-      EventDecoder.make(new ChatStream({ provider: owner, model, reasoningTokens, thinkTags, makeId })),
+      EventDecoder.make(new ChatStream({ provider: owner, model, reasoningTokens, thinkTags, costInUsd, makeId })),
     ...(authorize === undefined ? undefined : { authorize })
   }
 }

@@ -22,6 +22,8 @@ import * as Usage from "./Usage.ts"
 
 export interface Options extends Content.Options {
   readonly reasoningTokens: Usage.ReasoningTokens
+  /** Is `usage.cost` in USD? Default false. */
+  readonly costInUsd?: boolean | undefined
 }
 
 export class ChatStream implements AnswerState {
@@ -166,7 +168,10 @@ export class ChatStream implements AnswerState {
         [this.options.provider]: {
           ...(this.word === undefined ? undefined : { finishReason: this.word }),
           ...this.extras
-        }
+        },
+        ...(this.options.costInUsd === true && this.extras["cost"] !== undefined
+          ? { spillway: { costUsd: this.extras["cost"] } }
+          : undefined)
       }
     })
   }

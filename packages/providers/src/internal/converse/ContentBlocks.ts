@@ -142,7 +142,7 @@ export class ContentBlocks {
     const call = this.open.get(index)
     if (call === undefined) return undecodable("A piece of a tool call belongs to none")
     // Of a whole block, the start has taken it.
-    const piece = call.whole ? "" : (input ?? "")
+    const piece = call.whole || ToolCalls.isBlank(input) ? "" : input
     if (typeof piece !== "string") return undecodable("A piece of a tool call is no text")
     if (piece === "") return undefined
     call.args += piece

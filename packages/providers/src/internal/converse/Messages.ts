@@ -79,10 +79,9 @@ export const from = (prompt: Prompt.Prompt, input: Input): Messages | Fault => {
         message.content.flatMap((part) => (part.type === "text" ? textBlocks(part.text) : fileOf(part)))
       )
     } else {
-      push(
-        "assistant",
-        message.content.flatMap((part) => assistantBlocks(part, input, ids))
-      )
+      const blocks = message.content.flatMap((part) => assistantBlocks(part, input, ids))
+      // Of a turn that was cut behind its reasoning: makers refuse a turn that ends with it.
+      push("assistant", blocks.slice(0, blocks.findLastIndex((block) => !("reasoningContent" in block)) + 1))
     }
   }
   answerOpen()

@@ -22,8 +22,8 @@ export const from = (format: ModelOptions["responseFormat"], native: boolean): R
   if (format.type === "text") return { field: {}, instruction: undefined }
   const schema = jsonSchemaOf(format.schema)
   if (schema === undefined) return unsupported("responseFormat", "The schema has no JSON Schema", false)
-  const narrowed = native && schema["type"] === "object" ? narrow(schema) : undefined
-  if (narrowed === undefined || isRecursive(schema)) {
+  const narrowed = native ? closed(schema) : undefined
+  if (narrowed === undefined) {
     const instruction = `Answer with one JSON object and nothing else. It must match this JSON Schema:\n${JSON.stringify(schema)}`
     return { field: {}, instruction }
   }
@@ -45,6 +45,10 @@ const jsonSchemaOf = (schema: unknown): JsonRecord | undefined => {
     return undefined
   }
 }
+
+/** The narrowed schema, for answers and for strict tools; `undefined` where it cannot be. */
+export const closed = (schema: JsonRecord): JsonRecord | undefined =>
+  schema["type"] === "object" && !isRecursive(schema) ? narrow(schema) : undefined
 
 const copied = ["type", "title", "description", "enum", "const", "$ref"] as const
 

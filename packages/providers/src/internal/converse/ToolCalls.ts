@@ -37,11 +37,13 @@ export const open = (toolUse: JsonRecord, before: ReadonlyArray<ToolCall>, makeI
   }
 }
 
+/** Nothing, or an empty object. */
+export const isBlank = (input: unknown): boolean =>
+  input === undefined || input === null || (record(input) !== undefined && Object.keys(input).length === 0)
+
 /** Of a whole block. One without arguments looks like one that was cut before them: the end tells. What is too deep is no JSON. */
 const wholeOf = (input: unknown): string => {
-  if (typeof input !== "object" || input === null) return ""
-  const whole = stringify(input) ?? "too deep"
-  return whole === "{}" ? "" : whole
+  return typeof input !== "object" || isBlank(input) ? "" : (stringify(input) ?? "too deep")
 }
 
 /** The parsed arguments; an empty text is `{}`. `undefined`: not an object, or not JSON. */

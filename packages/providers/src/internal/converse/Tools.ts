@@ -5,6 +5,8 @@
 import type { ModelOptions } from "@spillway/core/ProviderModel"
 import * as Tool from "effect/ai/Tool"
 import { type Fault, unsupported } from "../errors/Fault.ts"
+import * as FunctionSchema from "../parts/FunctionSchema.ts"
+import * as ResponseFormat from "./ResponseFormat.ts"
 
 export interface ToolConfig {
   readonly tools: Array<unknown>
@@ -16,18 +18,18 @@ export const from = (options: Pick<ModelOptions, "tools" | "toolChoice">): ToolC
   if (options.tools.some(Tool.isProviderDefined)) {
     return unsupported("tools", "Tools that the provider runs do not exist in the Converse dialect", true)
   }
-  if (options.tools.some(({ name }) => !/^[\w-]{1,64}$/.test(name))) {
-    return unsupported("tools", "A tool's name must be 1 to 64 of A-Z, a-z, 0-9, _ and -", true)
-  }
   const tools = options.tools.map((tool) => {
     const description = Tool.getDescription(tool)
     const strict = Tool.getStrictMode(tool)
+    const schema = FunctionSchema.schemaOf(tool)
+    // Strict tools are written by the rules of a schema for answers; one that cannot be narrowed to them is not strict.
+    const narrowed = strict === true ? ResponseFormat.closed(schema) : undefined
     return {
       toolSpec: {
         name: tool.name,
         ...(description === undefined || description.trim() === "" ? undefined : { description }),
-        inputSchema: { json: Tool.getJsonSchema(tool) },
-        ...(strict === undefined ? undefined : { strict })
+        inputSchema: { json: narrowed ?? schema },
+        ...(strict === undefined ? undefined : { strict: narrowed !== undefined })
       }
     }
   })

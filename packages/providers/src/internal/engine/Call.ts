@@ -77,7 +77,7 @@ export class Call {
   readonly #line: Line
   readonly #fiber: Fiberlike
   /** What went out last: what it showed must not come back in an error. */
-  #sent: HttpRequest | undefined = undefined
+  #shown: Secrets.Shown | undefined = undefined
 
   constructor(line: Line, fiber: Fiberlike) {
     this.#line = line
@@ -96,18 +96,17 @@ export class Call {
     }
     const request: HttpRequest =
       own === undefined ? { ...plain, body } : { ...requestOf(plain.method, endpoint, dialect, accept, own), body }
-    this.#sent = request
+    this.#shown = { headers: request.headers, secrets: request.secrets }
     if (dialect.authorize === undefined) return Effect.succeed(request)
     return Effect.matchEffect(dialect.authorize(request), {
       onFailure: (fault) => Effect.fail(this.error(fault)),
       onSuccess: (signed) => {
         const { headers, secrets } = reveal(merge(signed))
-        this.#sent = {
-          ...request,
+        this.#shown = {
           headers: { ...request.headers, ...headers },
           secrets: [...request.secrets, ...secrets]
         }
-        return Effect.succeed(this.#sent)
+        return Effect.succeed({ ...request, ...this.#shown })
       }
     })
   }
@@ -143,7 +142,7 @@ export class Call {
 
   #where(): ProviderError.Where {
     const { dialect, method } = this.#line
-    return { module: dialect.module, method, provider: dialect.owner, secret: Secrets.of(dialect.secret, this.#sent) }
+    return { module: dialect.module, method, provider: dialect.owner, secret: Secrets.of(dialect.secret, this.#shown) }
   }
 }
 

@@ -19,6 +19,7 @@ import * as Collapse from "../parts/Collapse.ts"
 import { bodyOf, Call, type Line, line } from "./Call.ts"
 import type { Dialect } from "./Dialect.ts"
 import * as Reading from "./Reading.ts"
+import * as ToolNames from "./ToolNames.ts"
 
 /** Longest error body that is read, bytes. */
 const longestError = 64 * 1024
@@ -28,7 +29,7 @@ const longestAnswer = 64 * 1024 * 1024 + 1
 export const make = (dialect: Dialect, transport: Transport): ProviderModel => {
   const whole = line(dialect, "generate", dialect.whole)
   const streamed = line(dialect, "stream", dialect.streamed)
-  return {
+  return ToolNames.mapped({
     provider: dialect.provider,
     model: dialect.model,
     capabilities: dialect.capabilities,
@@ -47,7 +48,7 @@ export const make = (dialect: Dialect, transport: Transport): ProviderModel => {
         )
       ),
     ...(dialect.probe === undefined ? undefined : { probe: probe(line(dialect, "probe", dialect.probe), transport) })
-  }
+  })
 }
 
 /** Fails without sending anything when the call cannot be said in this dialect. */

@@ -55,6 +55,8 @@ export const from = (prompt: Prompt.Prompt, target: Turn.Target): Contents => {
     } else contents.push({ role: "user", parts })
   }
   answerCalls()
+  // A conversation that begins with the model's calls, or with nothing, is refused.
+  if (contents[0]?.role !== "user") contents.unshift({ role: "user", parts: [{ text: "Begin." }] })
   return { system, contents }
 }
 

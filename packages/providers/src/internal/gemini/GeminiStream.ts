@@ -9,13 +9,15 @@
  * Source: https://ai.google.dev/api/generate-content
  */
 import type { StreamPart } from "@spillway/core/ProviderModel"
+import * as Tool from "effect/ai/Tool"
 import type * as Schema from "effect/Schema"
 import type { AnswerState } from "../engine/Dialect.ts"
 import { isError } from "../errors/ErrorBody.ts"
 import { empty, type Fault, invalidOutput, truncated, undecodable } from "../errors/Fault.ts"
 import { ofInBand } from "../errors/ProviderError.ts"
-import { type JsonRecord, record, records, text } from "../json.ts"
+import { isKeepable, type JsonRecord, record, records, stringify, text } from "../json.ts"
 import * as Blocks from "../parts/Blocks.ts"
+import * as FileData from "../parts/FileData.ts"
 import { rules } from "./Errors.ts"
 import * as FinishReason from "./FinishReason.ts"
 import * as Grounding from "./Grounding.ts"
@@ -68,7 +70,7 @@ export class GeminiStream implements AnswerState {
     if (response === undefined) return this.fail(undecodable("An event of the stream is no JSON object"))
     if (name === "error" || isError(response)) return this.fail(ofInBand(response, rules))
     this.note(response)
-    const reason = text(record(response["promptFeedback"])?.["blockReason"])
+    const reason = wordOf(record(response["promptFeedback"])?.["blockReason"])
     if (reason !== undefined) {
       this.blocked = true
       this.word = reason
@@ -82,9 +84,9 @@ export class GeminiStream implements AnswerState {
     for (const event of Array.isArray(json) ? json : [json]) this.event(event, "")
     if (this.ended) return
     if (this.word !== undefined) return this.finish()
-    if (Array.isArray(json)) return this.fail(truncated)
-    if (!this.hasContent) return this.fail(undecodable("The answer has no candidates"))
-    this.finish()
+    // A whole body proves nothing: a gateway may have put it together from a stream that was cut.
+    const cut = Array.isArray(json) || this.hasContent
+    this.fail(cut ? truncated : undecodable("The answer has no candidates"))
   }
 
   doneMarker(): void {
@@ -107,9 +109,9 @@ export class GeminiStream implements AnswerState {
     this.ended = true
   }
 
-  /** Usage stands on every event, the last one counts; id and model introduce the answer once. */
+  /** Usage stands on every event, the last word on each count holds; id and model introduce the answer once. */
   private note(response: JsonRecord): void {
-    this.usage = record(response["usageMetadata"]) ?? this.usage
+    this.usage = Usage.merge(this.usage, record(response["usageMetadata"]))
     const id = text(response["responseId"])
     const modelId = text(response["modelVersion"])
     if (this.introduced || (id === undefined && modelId === undefined)) return
@@ -127,7 +129,7 @@ export class GeminiStream implements AnswerState {
       if (this.ended) return
     }
     this.sources.push(...Grounding.from(candidate, this.cited, this.options.makeId))
-    this.word = text(candidate["finishReason"]) ?? this.word
+    this.word = wordOf(candidate["finishReason"]) ?? this.word
   }
 
   private part(part: JsonRecord): void {
@@ -137,7 +139,7 @@ export class GeminiStream implements AnswerState {
     if (call !== undefined) return this.call(call, thoughtSignature)
     if (returning.some((kind) => record(part[kind]) !== undefined)) {
       // All of a part came out of JSON.parse.
-      return this.alone("reasoning", "", { part: part as Schema.JsonObject })
+      return isKeepable(part) ? this.alone("reasoning", "", { part: part as Schema.JsonObject }) : undefined
     }
     if (data !== undefined) return this.file(data, part, thoughtSignature)
     const words = part["text"] ?? ""
@@ -162,7 +164,8 @@ export class GeminiStream implements AnswerState {
   private call(call: JsonRecord, thoughtSignature: string | undefined): void {
     const name = text(call["name"])
     const args = call["args"] ?? {}
-    const params = record(args)
+    const written = stringify(args) ?? ""
+    const params = parameters(written)
     // Pieces of arguments come only where they were asked for; without the rest of them there is no call.
     const partial = call["partialArgs"] !== undefined || call["willContinue"] === true
     if (name === undefined || params === undefined || partial) {
@@ -179,7 +182,7 @@ export class GeminiStream implements AnswerState {
     this.hasContent = true
     this.parts.push(
       { type: "tool-params-start", id, name },
-      { type: "tool-params-delta", id, delta: JSON.stringify(params) },
+      { type: "tool-params-delta", id, delta: written },
       { type: "tool-params-end", id },
       {
         type: "tool-call",
@@ -194,7 +197,7 @@ export class GeminiStream implements AnswerState {
   private file(data: JsonRecord, part: JsonRecord, thoughtSignature: string | undefined): void {
     const bytes = text(data["data"])
     // A picture that is only thought of is a draft.
-    if (bytes === undefined || part["thought"] === true) return
+    if (bytes === undefined || !FileData.isBase64(bytes) || part["thought"] === true) return
     this.blocks.close()
     this.hasContent = true
     this.parts.push({
@@ -220,5 +223,20 @@ export class GeminiStream implements AnswerState {
   private reason() {
     if (this.blocked) return "content-filter"
     return this.word === undefined ? "unknown" : FinishReason.from(this.word, this.callIds.size > 0)
+  }
+}
+
+/** The default of Google's enumerations is no word: some gateways write it where there is none. */
+const wordOf = (value: unknown): string | undefined => {
+  const word = text(value)
+  return word?.endsWith("_UNSPECIFIED") === true ? undefined : word
+}
+
+/** `undefined`: no object, or one that would change what an object is (`__proto__`). */
+const parameters = (args: string): unknown => {
+  try {
+    return record(Tool.unsafeSecureJsonParse(args))
+  } catch {
+    return undefined
   }
 }

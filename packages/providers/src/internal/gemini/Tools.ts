@@ -7,6 +7,7 @@ import type { ModelOptions } from "@spillway/core/ProviderModel"
 import * as Tool from "effect/ai/Tool"
 import { type Fault, unsupported } from "../errors/Fault.ts"
 import { record } from "../json.ts"
+import * as FunctionSchema from "../parts/FunctionSchema.ts"
 import * as GeminiSchema from "./GeminiSchema.ts"
 
 export type ToolFields = { readonly tools?: ReadonlyArray<unknown>; readonly toolConfig?: unknown }
@@ -33,8 +34,9 @@ export const from = (options: Pick<ModelOptions, "tools" | "toolChoice">): ToolF
 
 const declaration = (tool: Tool.Any) => {
   const description = Tool.getDescription(tool)
-  const schema = GeminiSchema.narrow(Tool.getJsonSchema(tool))
-  const bare = schema["type"] === "object" && Object.keys(record(schema["properties"]) ?? {}).length === 0
+  const schema = GeminiSchema.narrow(FunctionSchema.schemaOf(tool))
+  const open = record(schema["additionalProperties"]) !== undefined
+  const bare = schema["type"] === "object" && !open && Object.keys(record(schema["properties"]) ?? {}).length === 0
   return {
     name: tool.name,
     ...(description === undefined ? undefined : { description }),

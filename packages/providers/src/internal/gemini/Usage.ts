@@ -6,6 +6,10 @@
 import type { JsonRecord } from "../json.ts"
 import { count, minus, none, plus, type Usage } from "../parts/Counts.ts"
 
+/** Counts grow from event to event; one that an event leaves out is not taken back. */
+export const merge = (before: JsonRecord | undefined, later: JsonRecord | undefined): JsonRecord | undefined =>
+  before === undefined || later === undefined ? (later ?? before) : { ...before, ...later }
+
 export const normalize = (usage: JsonRecord | undefined): Usage => {
   if (usage === undefined) return none
   const input = plus(count(usage["promptTokenCount"]), count(usage["toolUsePromptTokenCount"]))

@@ -6,11 +6,14 @@ import type { HttpRequest } from "./Transport.ts"
 
 export type Secrets = ReadonlyArray<string>
 
+/** What is remembered of a request: not its body, which would live as long as the answer's stream. */
+export type Shown = Pick<HttpRequest, "headers" | "secrets">
+
 /** Shorter ones would cut ordinary words out of a message. */
 const shortest = 6
 
 /** `key` itself, and what the headers of `request` that hold secrets say: whole, and in the pieces that are one on their own. */
-export const of = (key: string | undefined, request: HttpRequest | undefined): Secrets => {
+export const of = (key: string | undefined, request: Shown | undefined): Secrets => {
   const pieces = (request?.secrets ?? []).flatMap((name) => piecesOf(request?.headers[name] ?? ""))
   const all = new Set(pieces.filter((piece) => piece.length >= shortest))
   if (key !== undefined && key !== "") all.add(key)

@@ -9,7 +9,7 @@
 import type { StreamPart } from "@spillway/core/ProviderModel"
 import type * as Schema from "effect/Schema"
 import { type Fault, undecodable } from "../errors/Fault.ts"
-import { type JsonRecord, record, records, text } from "../json.ts"
+import { isKeepable, type JsonRecord, record, records, text } from "../json.ts"
 import * as Blocks from "../parts/Blocks.ts"
 import * as Citations from "./Citations.ts"
 import * as ToolCalls from "./ToolCalls.ts"
@@ -247,7 +247,7 @@ export class Content {
   /** The call may stand in the turn before, which was paused. */
   private result(type: string, json: JsonRecord): void {
     const id = text(json["tool_use_id"])
-    if (id === undefined) return
+    if (id === undefined || !isKeepable(json)) return
     const call = this.calls.find((call) => call.server && call.id === id)
     if (call?.given === false) this.give(call)
     this.close()

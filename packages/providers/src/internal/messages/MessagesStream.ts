@@ -13,7 +13,7 @@ import type * as Schema from "effect/Schema"
 import type { AnswerState } from "../engine/Dialect.ts"
 import { isError } from "../errors/ErrorBody.ts"
 import { empty, type Fault, gaveUp, invalidOutput, truncated, undecodable } from "../errors/Fault.ts"
-import { finite, type JsonRecord, record, records, text } from "../json.ts"
+import { finite, isKeepable, type JsonRecord, record, records, text } from "../json.ts"
 import * as Content from "./Content.ts"
 import * as Errors from "./Errors.ts"
 import * as FinishReason from "./FinishReason.ts"
@@ -81,8 +81,9 @@ export class MessagesStream implements AnswerState {
         if (this.word !== undefined) this.finish()
         return
       case "message":
-        // A whole message inside a stream is read only when it does not repeat what has been given out.
-        if (!this.hasContent) this.wholeAnswer(event)
+        // A whole message inside a stream is read only when it does not repeat what has been given out, and is at its end.
+        if (this.hasContent || text(event["stop_reason"]) === undefined) return this.note(event)
+        this.wholeAnswer(event)
     }
   }
 
@@ -98,7 +99,8 @@ export class MessagesStream implements AnswerState {
       this.content.stop(index)
     }
     this.stop(message)
-    // Here the end of the body is the end of the answer, stop reason or not.
+    // A whole body proves nothing: a gateway may have put it together from a stream that was cut.
+    if (this.word === undefined) return this.fail(truncated)
     if (!this.ended) this.finish()
   }
 
@@ -149,7 +151,7 @@ export class MessagesStream implements AnswerState {
     this.extras = {
       ...(sequence === undefined ? undefined : { stopSequence: sequence }),
       // All of it came out of JSON.parse.
-      ...(details === undefined ? undefined : { stopDetails: details as Schema.JsonObject })
+      ...(details === undefined || !isKeepable(details) ? undefined : { stopDetails: details as Schema.JsonObject })
     }
     this.word = word
     this.giveCalls()
@@ -180,7 +182,9 @@ export class MessagesStream implements AnswerState {
           ...(this.word === undefined ? undefined : { finishReason: this.word }),
           ...this.extras,
           ...(tier === undefined ? undefined : { serviceTier: tier }),
-          ...(this.usage === undefined ? undefined : { usage: this.usage as Schema.JsonObject })
+          ...(this.usage === undefined || !isKeepable(this.usage)
+            ? undefined
+            : { usage: this.usage as Schema.JsonObject })
         }
       }
     })

@@ -3,7 +3,7 @@
  * may be none at all. A call is given out when its arguments are complete and parse: cut arguments are never `{}`.
  */
 import * as Tool from "effect/ai/Tool"
-import { type JsonRecord, record, text } from "../json.ts"
+import { isKeepable, type JsonRecord, record, stringify, text } from "../json.ts"
 
 export interface ToolCall {
   /** As sent; made up where none came, or one that is taken. */
@@ -28,7 +28,7 @@ export const make = (block: JsonRecord, before: ReadonlyArray<ToolCall>, makeId:
     id: id === undefined || before.some((call) => call.id === id) ? makeId() : id,
     name: text(block["name"])?.trim() ?? "",
     server: block["type"] === "server_tool_use",
-    caller: caller?.["type"] === "direct" ? undefined : caller,
+    caller: caller?.["type"] === "direct" || !isKeepable(caller) ? undefined : caller,
     input: inputOf(block["input"]),
     ...{ args: "", over: false, given: false }
   }
@@ -36,7 +36,7 @@ export const make = (block: JsonRecord, before: ReadonlyArray<ToolCall>, makeId:
 
 const inputOf = (input: unknown): string => {
   if (typeof input === "string") return input
-  const whole = JSON.stringify(input ?? {})
+  const whole = stringify(input ?? {}) ?? "too deep"
   return whole === "{}" ? "" : whole
 }
 

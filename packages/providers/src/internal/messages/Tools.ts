@@ -10,6 +10,7 @@ import type { ModelOptions } from "@spillway/core/ProviderModel"
 import * as Tool from "effect/ai/Tool"
 import { type Fault, unsupported } from "../errors/Fault.ts"
 import { type JsonRecord, record } from "../json.ts"
+import * as FunctionSchema from "../parts/FunctionSchema.ts"
 import * as OutputSchema from "./OutputSchema.ts"
 
 export interface ToolFields {
@@ -38,10 +39,7 @@ export const isForced = ({ tool_choice }: ToolFields): boolean =>
 
 /** Why a tool cannot be said here. */
 const refusalOf = (tool: Tool.Any): string | undefined => {
-  if (!Tool.isProviderDefined(tool)) {
-    const fits = /^[\w-]{1,128}$/.test(tool.name)
-    return fits ? undefined : "The name of a tool is 1 to 128 letters, digits, _ or - in this dialect"
-  }
+  if (!Tool.isProviderDefined(tool)) return undefined
   if (!tool.id.startsWith(owner) || tool.requiresHandler) {
     return "The Messages dialect takes functions and the tools Anthropic runs itself"
   }
@@ -52,18 +50,15 @@ const refusalOf = (tool: Tool.Any): string | undefined => {
 
 const functionOf = (tool: Tool.Any): JsonRecord => {
   const description = Tool.getDescription(tool)
-  const schema: JsonRecord = Tool.getJsonSchema(tool)
+  const schema = FunctionSchema.schemaOf(tool)
   const strict = Tool.getStrictMode(tool) === true ? OutputSchema.narrow(schema) : undefined
   return {
     name: tool.name,
     ...(description === undefined ? undefined : { description }),
-    // A tool without parameters may have a schema that allows any value; here it has to be an object's.
-    input_schema: strict ?? (schema["type"] === undefined && !isUnion(schema) ? { ...schema, type: "object" } : schema),
+    input_schema: strict ?? schema,
     ...(strict === undefined ? undefined : { strict: true })
   }
 }
-
-const isUnion = (schema: JsonRecord) => ["anyOf", "oneOf", "allOf", "$ref"].some((key) => key in schema)
 
 const choiceOf = (choice: ModelOptions["toolChoice"]): ToolFields["tool_choice"] => {
   if (typeof choice === "object" && "tool" in choice) return { type: "tool", name: choice.tool }

@@ -27,3 +27,6 @@ export const urlOf = (part: Prompt.FilePart): string => {
     ? text
     : `data:${mediaTypeOf(part)};base64,${base64Of(part)}`
 }
+
+/** Bytes of an answer that are no base64 would fail the whole answer when it is decoded. */
+export const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text)

@@ -11,6 +11,11 @@ export const rules: ErrorRules = {
       ({ is }) => is(/previous_response_not_found/),
       invalid("The earlier response is not stored here", { otherTarget: true, parameter: "previous_response_id" })
     ],
+    // Ids of another account's items. A 404, but of the history: the model is there.
+    [
+      ({ words }) => /^item with id .{0,200}not found/i.test(words.message),
+      invalid("An item of the history is not stored here", { otherTarget: true, parameter: "prompt" })
+    ],
     // Reasoning is sealed for the organisation that got it: elsewhere it is left out.
     [
       ({ is }) => is(/invalid_encrypted_content/),

@@ -8,8 +8,9 @@
 import type { StreamPart } from "@spillway/core/ProviderModel"
 import * as Tool from "effect/ai/Tool"
 import type * as Schema from "effect/Schema"
-import { type JsonRecord, record, records, text } from "../json.ts"
+import { isKeepable, type JsonRecord, record, records, stringify, text } from "../json.ts"
 import * as Blocks from "../parts/Blocks.ts"
+import * as FileData from "../parts/FileData.ts"
 import type { Item } from "./Items.ts"
 import * as Sources from "./Sources.ts"
 
@@ -141,8 +142,8 @@ export class Output {
     })
   }
 
-  /** Announces a call and shows how its arguments grow. `last`: no id will come any more. */
-  progress(item: Item, last = false): void {
+  /** Announces a call and shows how its arguments grow, by `piece`. `last`: no id will come any more. */
+  progress(item: Item, last = false, piece = ""): void {
     if (item.given || item.name === "") return
     if (item.shown === undefined) {
       if (item.callId === undefined && !last) return
@@ -154,7 +155,8 @@ export class Output {
       item.shown = 0
     }
     if (item.received.length > item.shown) {
-      const delta = item.received.slice(item.shown)
+      // Taking a piece out of a text that grows copies all of it, each time.
+      const delta = item.received.length - item.shown === piece.length ? piece : item.received.slice(item.shown)
       this.emit({ type: "tool-params-delta", id: item.callId ?? "", delta })
       item.shown = item.received.length
     }
@@ -198,12 +200,12 @@ export class Output {
   private endOther(json: JsonRecord): void {
     const type = text(json["type"]) ?? ""
     const image = type === "image_generation_call" ? text(json["result"]) : undefined
-    if (image !== undefined) {
+    if (image !== undefined && FileData.isBase64(image)) {
       this.close()
       this.hasContent = true
       this.emit({ type: "file", mediaType: `image/${text(json["output_format"]) ?? "png"}`, data: image })
     }
-    if (!returning.test(type)) return
+    if (!returning.test(type) || !isKeepable(json)) return
     this.close()
     this.blocks.push("reasoning", "")
     // All of an item came out of JSON.parse.
@@ -221,7 +223,7 @@ export const nameCall = (item: Item, json: JsonRecord): void => {
 
 /** Whole arguments in place of what the deltas brought. */
 export const fillArguments = (item: Item, whole: unknown): void => {
-  const args = typeof whole === "string" ? whole : record(whole) === undefined ? "" : JSON.stringify(whole)
+  const args = typeof whole === "string" ? whole : record(whole) === undefined ? "" : (stringify(whole) ?? "too deep")
   if (args.length > item.received.length && args.startsWith(item.received)) item.received = args
 }
 

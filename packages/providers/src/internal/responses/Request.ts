@@ -25,6 +25,8 @@ export interface Fixed extends Input.Target {
 export const body = (fixed: Fixed, { options, settings, streamed }: DialectCall): string | Fault => {
   if (holdsSound(options.prompt))
     return unsupported("prompt", "The Responses dialect takes no audio and no video", true)
+  if (holdsAddress(options.prompt))
+    return unsupported("prompt", "The Responses dialect takes files as data or at a web address", true)
   const tools = Tools.from(options)
   if ("verdict" in tools) return tools
   const format = formatOf(fixed, options.responseFormat)
@@ -101,8 +103,16 @@ const formatOf = ({ capabilities }: Fixed, format: DialectCall["options"]["respo
 }
 
 const holdsSound = (prompt: Prompt.Prompt): boolean =>
+  someFile(prompt, (part) => /^(audio|video)\//.test(part.mediaType))
+
+/** `gs:`, `s3:`, `file:`, …: nothing the vendor can fetch, and no data either. */
+const holdsAddress = (prompt: Prompt.Prompt): boolean =>
+  someFile(prompt, ({ data }) => {
+    const address = data instanceof URL ? data.href : typeof data === "string" ? data.slice(0, 16) : ""
+    return /^[a-z][a-z0-9+.-]*:/i.test(address) && !/^(https?|data):/i.test(address)
+  })
+
+const someFile = (prompt: Prompt.Prompt, matches: (part: Prompt.FilePart) => boolean): boolean =>
   prompt.content.some(
-    (message) =>
-      message.role === "user" &&
-      message.content.some((part) => part.type === "file" && /^(audio|video)\//.test(part.mediaType))
+    (message) => message.role === "user" && message.content.some((part) => part.type === "file" && matches(part))
   )

@@ -110,7 +110,7 @@ export class ResponsesStream implements AnswerState {
     if (kind !== "function_call") return this.output.push(item, delta, place)
     if (item.done) return
     item.received += delta
-    this.output.progress(item)
+    this.output.progress(item, false, delta)
   }
 
   wholeAnswer(json: unknown): void {

@@ -3,7 +3,7 @@
  *
  * A path that is not here is answered in OpenAI's words; so is one with the wrong method.
  */
-import { balance, geminiModels, type Info, openAiModels } from "./Infos.ts"
+import { anthropicModels, balance, geminiModels, type Info, openAiModels } from "./Infos.ts"
 import { type Json, objectAt } from "./Json.ts"
 import { anthropicKey, anyKey, awsKey, azureKey, bearer, googleKey, type KeyCheck, noKey } from "./Keys.ts"
 import { azure } from "./wire/Azure.ts"
@@ -25,6 +25,8 @@ export interface Endpoint {
   readonly streamed?: boolean
   /** What the query must have, e.g. `alt=sse`. */
   readonly query?: string
+  /** The path is this endpoint's only for requests with this header. */
+  readonly header?: string
 }
 
 export type Operation =
@@ -48,12 +50,13 @@ const post = (path: RegExp, wire: Wire, key: KeyCheck, rest: Partial<Endpoint> =
   ...rest
 })
 
-const get = (path: RegExp, wire: Wire, key: KeyCheck, info: Info): Endpoint => ({
+const get = (path: RegExp, wire: Wire, key: KeyCheck, info: Info, rest: Partial<Endpoint> = {}): Endpoint => ({
   method: "GET",
   path,
   wire,
   key,
-  operation: { _tag: "Info", info }
+  operation: { _tag: "Info", info },
+  ...rest
 })
 
 const count = (reply: (tokens: number) => object, inner: (body: Json) => Json = (body) => body) => ({
@@ -62,11 +65,14 @@ const count = (reply: (tokens: number) => object, inner: (body: Json) => Json = 
 
 const sse = { streamed: true, query: "alt=sse" }
 const version = { query: "api-version=" }
+const asAnthropic = { header: "anthropic-version" }
 
 const endpoints: ReadonlyArray<Endpoint> = [
   post(/^\/v1\/chat\/completions$/, chat, bearer),
   post(/^\/v1\/responses$/, responses, bearer),
   post(/^\/v1\/embeddings$/, embeddings, bearer),
+  get(/^\/v1\/models$/, messages, anthropicKey, anthropicModels.all, asAnthropic),
+  get(/^\/v1\/models\/([^/]+)$/, messages, anthropicKey, anthropicModels.one, asAnthropic),
   get(/^\/v1\/models$/, chat, anyKey, openAiModels.all),
   get(/^\/v1\/models\/([^/]+)$/, chat, anyKey, openAiModels.one),
   get(/^\/user\/balance$/, chat, bearer, balance),
@@ -118,13 +124,15 @@ const endpoints: ReadonlyArray<Endpoint> = [
 
 const unknown = { method: "POST", path: /^/, wire: chat, key: anyKey, operation: { _tag: "Unknown" } } as const
 
-/** What `method` and `path` (without its query) ask for. */
+/** What `method` and `path` (without its query) ask for; of two vendors with one path, the headers say which. */
 export const endpointOf = (
   method: string | undefined,
-  path: string
+  path: string,
+  headers: Readonly<Record<string, unknown>>
 ): { readonly endpoint: Endpoint; readonly target: Target } => {
   for (const endpoint of endpoints) {
-    const match = endpoint.method === method ? endpoint.path.exec(path) : null
+    const fits = endpoint.method === method && (endpoint.header === undefined || headers[endpoint.header] !== undefined)
+    const match = fits ? endpoint.path.exec(path) : null
     if (match === null) continue
     const [, model] = match
     return {

@@ -8,9 +8,9 @@ import { created } from "./wire/Wire.ts"
 export type Info = (models: ReadonlyArray<string>, id: string) => object | undefined
 
 /** The list of a vendor's models, and one of them, from what one looks like. */
-const listed = (
-  one: (id: string) => object,
-  list: (all: ReadonlyArray<object>) => object
+const listed = <One extends object>(
+  one: (id: string) => One,
+  list: (all: ReadonlyArray<One>) => object
 ): { all: Info; one: Info } => ({
   all: (models) => list(models.map(one)),
   one: (models, id) => (models.includes(id) ? one(id) : undefined)
@@ -19,6 +19,12 @@ const listed = (
 export const openAiModels = listed(
   (id) => ({ id, object: "model", created, owned_by: "spillway" }),
   (data) => ({ object: "list", data })
+)
+
+/** Pages are as long as there are models. */
+export const anthropicModels = listed(
+  (id) => ({ type: "model", id, display_name: id, created_at: new Date(created * 1000).toISOString() }),
+  (data) => ({ data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null })
 )
 
 export const geminiModels = listed(

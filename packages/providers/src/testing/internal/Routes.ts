@@ -30,7 +30,7 @@ export const serve = async (
 ): Promise<void> => {
   const arrivedAt = performance.now()
   const [path = "/", ...queries] = (incoming.url ?? "/").split("?")
-  const { endpoint, target } = endpointOf(incoming.method, path)
+  const { endpoint, target } = endpointOf(incoming.method, path, incoming.headers)
   const body = objectIn(text ?? "")
   const { model: named, ...facts } = factsOf(endpoint, body, target)
   const model = endpoint.operation._tag === "Info" ? undefined : named
