@@ -83,7 +83,8 @@ export const beforeContent = () => {
               const clock = streamed ? "TimeoutFirstContent" : "TimeoutAttempt"
               assert.strictEqual(routed.history()[0], `${primary.name} ${clock}`, name)
               assert.strictEqual(routed.history().at(-1), `${backup.name} won`, name)
-              assert.match(primary.logged()[0]?.outcome ?? "", /stalled|client-closed/, name)
+              // A machine that is too busy may give up before the request is there.
+              for (const { outcome } of primary.logged()) assert.match(outcome, /stalled|client-closed/, name)
             }),
           kind < 2 ? [true, false] : [true]
         ),
@@ -159,7 +160,7 @@ export const beforeContent = () => {
           [["error", "DeadlineExceeded"]],
           name
         )
-        assert.match(primary.logged()[0]?.outcome ?? "", /stalled|client-closed/, name)
+        for (const { outcome } of primary.logged()) assert.match(outcome, /stalled|client-closed/, name)
       })
     )
   )

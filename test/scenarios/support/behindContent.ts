@@ -152,6 +152,27 @@ export const behindContent = () => {
     )
   )
 
+  scenario("what broke twice is gone on with twice, and thinking is not what is gone on with", (vendors) =>
+    forEachDialect(
+      vendors,
+      {
+        primary: Behaviour.cutAfter(after + 2, Behaviour.reasoning(2, answer)),
+        backup: Behaviour.sequence([Behaviour.cutAfter(2, answer), answer]),
+        onBreak: "continue",
+        retry: { maxAttempts: 5, transient: { base: 1 } }
+      },
+      ({ answered, backup, name }) =>
+        Effect.gen(function* () {
+          // The primary is tried again before the backup is: it breaks at its end, for all of its answer is thinking.
+          const heard = yield* answered()
+          assert.deepStrictEqual([heard.restarts, heard.continuations > 1], [0, true], name)
+          assert.strictEqual(heard.servedBy, backup.name, name)
+          for (const { prefill } of backup.seen) assert.isTrue(words(tokens).startsWith(prefill ?? "?"), name)
+        }),
+      [true]
+    )
+  )
+
   scenario("a prefill that is refused becomes a restart, which nobody blames on the vendor", (vendors) =>
     forEachDialect(
       vendors,
