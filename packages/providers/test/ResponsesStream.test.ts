@@ -115,8 +115,8 @@ describe("ResponsesStream", () => {
     assert.deepStrictEqual(collapse(parts), [
       { type: "reasoning", text: "Let me think. Done.", metadata: { openai: { model: "m", id: "rs_9", raw: true } } },
       { type: "text", text: "Hello there" },
-      { type: "tool-call", id: "call_1", name: "Now", params: {} },
       { type: "response-metadata", id: "r9", modelId: "deepseek-flash" },
+      { type: "tool-call", id: "call_1", name: "Now", params: {} },
       {
         type: "finish",
         reason: "tool-calls",

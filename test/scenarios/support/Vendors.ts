@@ -4,8 +4,10 @@
  */
 import type { ProviderModel } from "@spillway/core"
 import { Anthropic, Bedrock, Gemini, OpenAiCompatible, OpenAiResponses } from "@spillway/providers"
+import { SigV4 } from "@spillway/providers/aws"
+import { Undici } from "@spillway/providers/node"
 import { Behaviour, FakeProvider, type RequestLog, RetryAfter } from "@spillway/providers/testing"
-import { Effect, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 
 export const dialects = ["chat", "responses", "messages", "gemini", "converse"] as const
@@ -20,20 +22,29 @@ type Make = (options: {
   readonly model: string
   readonly urls: FakeProvider.Urls
   readonly apiKey: Redacted.Redacted<string>
+  /** Show who asks by a signature, where the vendor takes one. */
+  readonly signs: boolean
 }) => Effect.Effect<Model, never, HttpClient.HttpClient>
 
 /** All claim to go on with an answer that was begun; whether they do is the script's. */
 const capabilities = ["tools", "reasoning", "streaming", "prefill"] as const
 
+const signer = SigV4.make({
+  credentials: { accessKeyId: Redacted.make("the-id"), secretAccessKey: Redacted.make("the-key-of-converse") }
+})
+
 const makers: Record<Dialect, Make> = {
-  chat: ({ urls, ...rest }) => OpenAiCompatible.make({ ...rest, baseUrl: urls.openai, capabilities }),
-  responses: ({ urls, ...rest }) =>
+  chat: ({ signs: _, urls, ...rest }) => OpenAiCompatible.make({ ...rest, baseUrl: urls.openai, capabilities }),
+  responses: ({ signs: _, urls, ...rest }) =>
     OpenAiResponses.make({ ...rest, baseUrl: urls.openai, capabilities, reasoningSummary: "auto" }),
-  messages: ({ urls, ...rest }) => Anthropic.make({ ...rest, baseUrl: urls.anthropic, capabilities }),
-  gemini: ({ urls, ...rest }) =>
+  messages: ({ signs: _, urls, ...rest }) => Anthropic.make({ ...rest, baseUrl: urls.anthropic, capabilities }),
+  gemini: ({ signs: _, urls, ...rest }) =>
     Gemini.make({ ...rest, baseUrl: urls.gemini, capabilities, thinking: { includeThoughts: true } }),
-  converse: ({ urls, ...rest }) =>
-    Bedrock.make({ ...rest, baseUrl: urls.bedrock, region: "eu-central-1", capabilities })
+  converse: ({ apiKey, model, signs, urls }) =>
+    Bedrock.make({
+      ...(signs ? { signer } : { apiKey }),
+      ...{ model, baseUrl: urls.bedrock, region: "eu-central-1", capabilities }
+    })
 }
 
 /** How each vendor says "come back in 50 ms, 20 ms, …": the spellings it has, each so that it is about so long. */
@@ -82,6 +93,7 @@ export interface Vendors {
 }
 
 export const open = Effect.gen(function* () {
+  const pooled = yield* Layer.build(Undici.layer())
   const fakes = new Map<Dialect, FakeProvider.FakeProvider>()
   for (const dialect of dialects) {
     fakes.set(dialect, yield* FakeProvider.make({ models: {}, apiKey: keyOf(dialect) }))
@@ -108,11 +120,14 @@ export const open = Effect.gen(function* () {
         )
       if (mistake !== "model") script(behaviour)
       if (mistake === "key") strangers.add(name)
+      // By turns: both ways of sending, and both of showing who asks.
+      const isOther = models % 4 > 1
       const client = yield* makers[dialect]({
         model: name,
         urls: fake.urls,
-        apiKey: Redacted.make(mistake === "key" ? "nobodys-key" : keyOf(dialect))
-      }).pipe(Effect.provide(FetchHttpClient.layer))
+        apiKey: Redacted.make(mistake === "key" ? "nobodys-key" : keyOf(dialect)),
+        signs: isOther && mistake !== "key"
+      }).pipe(isOther ? Effect.provide(pooled) : Effect.provide(FetchHttpClient.layer))
       const until = fake.until
       return {
         dialect,

@@ -161,13 +161,19 @@ export const behindContent = () => {
         onBreak: "continue",
         retry: { maxAttempts: 5, transient: { base: 1 } }
       },
-      ({ answered, backup, name }) =>
+      ({ answered, backup, name, primary, routed }) =>
         Effect.gen(function* () {
-          // The primary is tried again before the backup is: it breaks at its end, for all of its answer is thinking.
           const heard = yield* answered()
-          assert.deepStrictEqual([heard.restarts, heard.continuations > 1], [0, true], name)
-          assert.strictEqual(heard.servedBy, backup.name, name)
-          for (const { prefill } of backup.seen) assert.isTrue(words(tokens).startsWith(prefill ?? "?"), name)
+          assert.deepStrictEqual([heard.restarts, heard.continuations], [0, 3], name)
+          const failed = [`${primary.name} Truncated`, `${backup.name} Truncated Continue`]
+          const rest = [`${primary.name} Truncated Continue`, `${backup.name} won Continue`]
+          assert.deepStrictEqual(routed.history(), [...failed, ...rest], name)
+          // Two words and two thoughts, one word, the last one; then only the end is missing.
+          const prefills = [primary, backup].map(({ seen }) => seen.map(({ prefill }) => prefill))
+          assert.deepStrictEqual(prefills, [
+            [undefined, words(3)],
+            [words(2), words(4)]
+          ])
         }),
       [true]
     )

@@ -265,8 +265,9 @@ const limitsOf = ({ request }: Router.Attempt) =>
  * router's reason and the attempts under `metadata.spillway`; an error that no waiting mends (a wrong key) stays as it is.
  */
 export const toAiError = (error: RouteError, method: string): AiError.AiError => {
-  const refused = error.reason._tag === "Refused"
-  if (!refused && AiError.isAiError(error.last) && !error.last.isRetryable) return error.last
+  // What broke behind the first content is said as such: the same call made again may well be answered.
+  const ours = error.reason._tag === "Refused" || error.reason._tag === "StreamBroken"
+  if (!ours && AiError.isAiError(error.last) && !error.last.isRetryable) return error.last
   const metadata = {
     spillway: {
       reason: error.reason._tag,

@@ -1,7 +1,7 @@
 /**
  * The state of one answer of Gemini: every event is a whole `GenerateContentResponse` that holds the next parts.
  *
- * - Text and thoughts leave at once, and so does a call: it comes in one piece.
+ * - Text and thoughts leave at once. A call comes in one piece, is announced at once, and given out with the answer's end.
  * - A signature belongs to its part and must return on it. A part that is signed becomes a block of its own: it is joined
  *   neither with the text before it nor with that behind it. A part that is nothing but a signature is an empty block.
  * - The terminal fact is a finish word, or a blocked prompt. There is no `[DONE]`, and models have said `STOP` on every
@@ -48,6 +48,8 @@ export class GeminiStream implements AnswerState {
   private readonly callIds = new Set<string>()
   private readonly cited = new Set<string>()
   private sources: Array<StreamPart> = []
+  /** Given out with the end of the answer. */
+  private readonly calls: Array<StreamPart> = []
 
   constructor(options: Options) {
     this.options = options
@@ -183,15 +185,16 @@ export class GeminiStream implements AnswerState {
     this.parts.push(
       { type: "tool-params-start", id, name },
       { type: "tool-params-delta", id, delta: written },
-      { type: "tool-params-end", id },
-      {
-        type: "tool-call",
-        id,
-        name,
-        params,
-        ...(Object.keys(fields).length === 0 ? undefined : { metadata: this.metadata(fields) })
-      }
+      { type: "tool-params-end", id }
     )
+    // A handler that has run cannot be taken back; an answer that breaks before can.
+    this.calls.push({
+      type: "tool-call",
+      id,
+      name,
+      params,
+      ...(Object.keys(fields).length === 0 ? undefined : { metadata: this.metadata(fields) })
+    })
   }
 
   private file(data: JsonRecord, part: JsonRecord, thoughtSignature: string | undefined): void {
@@ -209,8 +212,11 @@ export class GeminiStream implements AnswerState {
   }
 
   private finish(): void {
+    if (!this.hasContent && this.word !== undefined && FinishReason.isBrokenCall(this.word)) {
+      return this.fail(invalidOutput("The model's tool call could not be read"))
+    }
     this.blocks.close()
-    this.parts.push(...this.sources)
+    this.parts.push(...this.calls, ...this.sources)
     this.ended = true
     this.parts.push({
       type: "finish",

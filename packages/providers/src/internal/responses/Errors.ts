@@ -31,6 +31,7 @@ export const rules: ErrorRules = {
   statuses: [
     [/insufficient_quota|slow_down/i, 429],
     // Before the common words: `image_file_not_found` names a file of the request, not a model.
+    [/(invalid|unsupported)_(value|parameter|type)|missing_required/i, 400],
     [/invalid_prompt|image|previous_response_not_found|invalid_encrypted_content|_exceeds_/i, 400]
   ]
 }

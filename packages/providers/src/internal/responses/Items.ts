@@ -19,6 +19,8 @@ export interface Item {
   done: boolean
   /** Its end was cut, by the server's own word. */
   cut: boolean
+  /** A call whose arguments are all there. */
+  whole: boolean
   phase: string | undefined
   sealed: string | undefined
   callId: string | undefined
@@ -52,7 +54,7 @@ export const make = (): Items => {
 
   const open = (kind: Kind, id: string | undefined, index: number | undefined): Item => {
     const item: Item = {
-      ...{ kind, id, index, received: "", raw: "", done: false, cut: false },
+      ...{ kind, id, index, received: "", raw: "", done: false, cut: false, whole: false },
       ...{ phase: undefined, sealed: undefined, callId: undefined, name: "", shown: undefined, given: false }
     }
     all.push(item)

@@ -1,7 +1,7 @@
 /**
  * From the items of an answer to parts of `effect/ai`: what has been given out of which item, and what is still missing.
  *
- * Text and reasoning leave at once, a call when it is whole and its arguments parse. The last event of an item brings its
+ * Text and reasoning leave at once, calls with the end of the answer, if they are whole and their arguments parse. The last event of an item brings its
  * full text: what no delta brought is given out then, nothing twice. What has to travel back (item ids, sealed reasoning,
  * whole items of tools the vendor ran) goes into the metadata with the model that made it.
  */
@@ -168,7 +168,8 @@ export class Output {
     this.progress(item, true)
     // Without the server's word that it is complete, an empty text may be a cut one: the end of the answer will tell.
     const sure = json["status"] === "completed" || item.received.trim() !== ""
-    if (sure && !item.cut) this.giveCall(item)
+    // It is given out with the answer's end: a handler that has run cannot be taken back, an answer that breaks before can.
+    item.whole = sure && !item.cut
   }
 
   /** Gives the call out if it is whole: it has a name and its arguments are an object. */

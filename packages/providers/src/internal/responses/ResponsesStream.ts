@@ -175,7 +175,8 @@ export class ResponsesStream implements AnswerState {
     for (const call of this.items.all) {
       if (call.kind !== "function_call" || call.given) continue
       const mayBeCut = cut || call.cut
-      if (!(mayBeCut && (call.cut || call.received.trim() === "")) && this.output.giveCall(call)) continue
+      const isDoubtful = mayBeCut && (call.cut || (call.received.trim() === "" && !call.whole))
+      if (!isDoubtful && this.output.giveCall(call)) continue
       if (!mayBeCut) return false
       this.output.endProgress(call)
     }
