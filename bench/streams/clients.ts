@@ -144,9 +144,11 @@ const provider = (client?: Parameters<typeof OpenAiCompatible.model>[1]) => (bas
 
 /** Two targets and the default pipeline in front of the same model. */
 const routed = (model: (base: string) => ProviderModel.ProviderModel) => (base: string) => {
+  // A hundred at once is the default per target: the bench asks for thousands.
+  const limits = { maxInFlight: 10_000 }
   const targets = [
-    { id: "a", client: model(base) },
-    { id: "b", client: model(base) }
+    { id: "a", client: model(base), limits },
+    { id: "b", client: model(base), limits }
   ]
   const { router } = createRouter({ targets, strategy: SmoothWeightedRoundRobin.make() })
   return RoutedModel.provider(router)
