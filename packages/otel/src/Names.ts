@@ -188,8 +188,16 @@ export const buckets = {
  */
 export const words: ReadonlyArray<string> = [
   ...["RateLimited", "Overloaded", "Network", "Protocol", "Auth", "QuotaExhausted", "ContentFilter", "InvalidRequest"],
-  ...["ContextLength", "InvalidOutput", "TimeoutAttempt", "TimeoutFirstContent", "TimeoutIdle", "Truncated"],
-  ...["ModelNotFound", "Defect", "NoCandidate", "DeadlineExceeded", "AttemptsExhausted", "RetryBudgetExhausted"],
+  ...["ContextLength", "InvalidOutput", "TimeoutAttempt", "TimeoutHeaders", "TimeoutFirstContent", "TimeoutIdle"],
+  ...[
+    "Truncated",
+    "ModelNotFound",
+    "Defect",
+    "NoCandidate",
+    "DeadlineExceeded",
+    "AttemptsExhausted",
+    "RetryBudgetExhausted"
+  ],
   ...["NotIdempotent", "StreamBroken", "Refused"],
   ...["BreakerOpen", "BreakerProbing", "BulkheadFull", "CoolingDown", "Misconfigured", "Isolated", "Draining"],
   ...["RequestsLimited", "TokensLimited", "InputTokensLimited", "OutputTokensLimited", "BudgetExhausted", "NeverFits"],

@@ -45,15 +45,20 @@ export interface Hints {
 export class AttemptTimeout extends Error {
   override readonly name = "AttemptTimeout"
   readonly _tag = "AttemptTimeout"
-  readonly clock: "Attempt" | "FirstContent" | "Idle"
+  readonly clock: "Attempt" | "Headers" | "FirstContent" | "Idle"
   readonly ms: number
-  constructor(clock: "Attempt" | "FirstContent" | "Idle", ms: number) {
-    super(
-      `No ${clock === "Attempt" ? "answer" : clock === "FirstContent" ? "first content" : "further content"} within ${Math.round(ms)} ms`
-    )
+  constructor(clock: AttemptTimeout["clock"], ms: number) {
+    super(`No ${awaited[clock]} within ${Math.round(ms)} ms`)
     this.clock = clock
     this.ms = ms
   }
+}
+
+const awaited: Record<AttemptTimeout["clock"], string> = {
+  Attempt: "answer",
+  Headers: "headers of an answer",
+  FirstContent: "first content",
+  Idle: "further content"
 }
 
 /** A stream that ended without its terminal part. */
@@ -103,6 +108,7 @@ const entry = (errorType: string, outcome: Outcome, sameTarget: boolean, otherTa
 // A target that was silent is not asked again by the same call; the next one is.
 const timeouts: Record<AttemptTimeout["clock"], Classification> = {
   Attempt: entry("TimeoutAttempt", failure("TimeoutAttempt"), false, true),
+  Headers: entry("TimeoutHeaders", failure("TimeoutHeaders"), false, true),
   FirstContent: entry("TimeoutFirstContent", failure("TimeoutFirstContent"), false, true),
   Idle: entry("TimeoutIdle", failure("TimeoutIdle", { afterFirstContent: true }), false, true)
 }

@@ -7,6 +7,7 @@
 import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
@@ -42,6 +43,27 @@ export interface ProviderModel {
   /** Succeeds when the vendor is there and takes the key. Costs no tokens. Absent where the vendor has no such place. */
   readonly probe?: Effect.Effect<void, AiError.AiError>
 }
+
+/**
+ * What a provider may tell the router about a streamed attempt before its first content. A provider that tells nothing has
+ * `timeouts.firstContent` and no other clock until then. Each may be told any number of times, also when the attempt is over.
+ */
+export interface AttemptSignals {
+  /** The request goes out, and `headers` will be told of. */
+  readonly sent: () => void
+  /** The headers of an answer with content (status 2xx) are here. */
+  readonly headers: () => void
+  /** Bytes came that say nothing: comments, pings. Headers are known to be here then. */
+  readonly alive: () => void
+}
+
+/** Of the attempt that an effect runs in; where no router listens, telling does nothing. */
+export const CurrentAttemptSignals = Context.Reference<AttemptSignals>(
+  "@spillway/core/model/ProviderModel/AttemptSignals",
+  { defaultValue: () => unheard }
+)
+
+const unheard: AttemptSignals = { sent: () => {}, headers: () => {}, alive: () => {} }
 
 /** The parts of an `AiError` that a decision needs. */
 export interface AiErrorLike {

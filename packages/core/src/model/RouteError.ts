@@ -9,6 +9,8 @@ export class AttemptSummary extends Schema.Class<AttemptSummary>("@spillway/core
   target: Schema.String,
   /** `error.type`: `RateLimited`, `Overloaded`, `TimeoutFirstContent`, … */
   errorType: Schema.String,
+  /** `ECONNREFUSED`, `ENOTFOUND`, …: the system's word, where the failure has one. */
+  code: Schema.optionalKey(Schema.String),
   /** Milliseconds the attempt took. */
   ms: Schema.Finite
 }) {}
@@ -117,13 +119,18 @@ export class RouteError extends Schema.TaggedError<RouteError>()("RouteError", {
     Refused
   ]),
   attempts: Schema.Array(AttemptSummary),
-  /** Milliseconds until the first target is worth asking again, where that is known. */
+  /** Milliseconds until the first target is worth asking again, where that is known; a misconfigured one never is. */
   retryAfterMs: Schema.optionalKey(Schema.Finite),
   /** What the last attempt failed with, if one was made. */
   last: Schema.optionalKey(Schema.Defect())
 }) {
   override get message() {
-    const tried = this.attempts.map((a) => `${a.target} ${a.errorType} after ${Math.round(a.ms)} ms`).join(", ")
+    const tried = this.attempts
+      .map(({ code, errorType, ms, target }) => {
+        const what = code === undefined ? errorType : `${errorType} (${code})`
+        return `${target} ${what} after ${Math.round(ms)} ms`
+      })
+      .join(", ")
     const again = this.retryAfterMs === undefined ? "" : `; worth asking again in ${Math.round(this.retryAfterMs)} ms`
     return `${this.reason.message}${tried === "" ? "" : ` (tried: ${tried})`}${again}`
   }

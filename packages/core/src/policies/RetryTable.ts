@@ -20,6 +20,7 @@ export const errorTypes = [
   "Overloaded",
   "Network",
   "TimeoutAttempt",
+  "TimeoutHeaders",
   "TimeoutFirstContent",
   "TimeoutIdle",
   "Truncated",

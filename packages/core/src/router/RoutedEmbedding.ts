@@ -16,8 +16,9 @@ import * as RouteRequest from "../model/RouteRequest.ts"
 import type { TargetSpec } from "../model/Target.ts"
 import * as TokenEstimate from "../model/TokenEstimate.ts"
 import type * as DefaultPipeline from "./DefaultPipeline.ts"
+import * as ToAiError from "./internal/ToAiError.ts"
 import type * as Pipeline from "./Pipeline.ts"
-import { CurrentRequest, toAiError } from "./RoutedModel.ts"
+import { CurrentRequest } from "./RoutedModel.ts"
 import * as Router from "./Router.ts"
 
 /** A router whose targets are embedding models. */
@@ -95,7 +96,8 @@ const over = <Id extends string>(
     const { client, target } = attempt
     space ??= client.space
     if (client.space !== space) return Effect.die(otherSpace(`space of target ${target.id}`, space, client.space))
-    return Effect.tap(client.embed(texts), ({ inputTokens }) =>
+    const embedded = Effect.mapError(client.embed(texts), (error) => ToAiError.from(target.id, error))
+    return Effect.tap(embedded, ({ inputTokens }) =>
       // There is no output: with the input known, so is the cost.
       Effect.sync(() => attempt.report(inputTokens === undefined ? {} : { inputTokens, outputTokens: 0 }))
     )
@@ -108,7 +110,7 @@ const over = <Id extends string>(
         return Effect.forEach(batches, (texts, i) =>
           router
             .route(requestOf(request, texts, batches.length === 1 ? undefined : i), (attempt) => ask(attempt, texts))
-            .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(toAiError(error, "embedMany"))))
+            .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(ToAiError.toAiError(error, "embedMany"))))
         )
       }).pipe(Effect.map(together)),
     // Calls of one text share a request only when they say the same about themselves.

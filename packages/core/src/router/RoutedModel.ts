@@ -6,10 +6,9 @@
  */
 
 import * as Arr from "effect/Array"
-import * as AiError from "effect/ai/AiError"
+import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -25,19 +24,22 @@ import {
   type ProviderModel,
   type StreamPart
 } from "../model/ProviderModel.ts"
-import type { RouteError } from "../model/RouteError.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
 import type { Capability, TargetSpec } from "../model/Target.ts"
 import * as CacheKey from "../policies/CacheKey.ts"
 import { CurrentTokenizer, count as countTokens, type Tokenizer } from "../policies/Tokenizer.ts"
 import type * as DefaultPipeline from "./DefaultPipeline.ts"
 import { factsOf, noFacts } from "./internal/AnswerFacts.ts"
+import * as CallNeeds from "./internal/CallNeeds.ts"
 import * as ModelBreaks from "./internal/ModelBreaks.ts"
+import * as ModelClient from "./internal/ModelClient.ts"
 import * as Prefill from "./internal/Prefill.ts"
+import * as ToAiError from "./internal/ToAiError.ts"
 import type * as Pipeline from "./Pipeline.ts"
 import * as Router from "./Router.ts"
 
 export { isContinuation, isRestart } from "./internal/Markers.ts"
+export { toAiError } from "./internal/ToAiError.ts"
 
 /** A router whose targets are language models. */
 export type ModelRouter<Id extends string = string> = Router.Router<Id, ProviderModel>
@@ -49,7 +51,8 @@ export class CurrentRouter extends Context.Service<CurrentRouter, ModelRouter>()
 
 /**
  * What calls say about themselves: priority, deadline, constraints. Set it for one call with
- * `Effect.provideService(CurrentRequest, { priority: "P0" })`.
+ * `Effect.provideService(CurrentRequest, { priority: "P0" })`. Where some targets claim `vision` and others do not, a call
+ * with an image in its prompt needs it by itself; so it is with tools and `tools`.
  */
 export const CurrentRequest = Context.Reference<RouteRequest.Options>(
   "@spillway/core/router/RoutedModel/CurrentRequest",
@@ -101,7 +104,8 @@ export interface Identity {
 
 /**
  * A router as a `ProviderModel`, below tool handling: a target of another router, or behind a bridge. `CurrentRequest` of
- * the caller counts; a cap of the caller's makes that of the request smaller, never larger.
+ * the caller counts; a cap of the caller's makes that of the request smaller, never larger. An error of a target says which
+ * one in `metadata.spillway.target`, where its reason has metadata.
  */
 export const provider = <Id extends string>(
   router: ModelRouter<Id>,
@@ -111,36 +115,37 @@ export const provider = <Id extends string>(
   if (onBreak === undefined) {
     throw new InvalidOption("RoutedModel: onBreak", `one of "fail", "restart", "continue", "buffered"`, options.onBreak)
   }
+  const needs = CallNeeds.make(router)
   return {
     provider: options.provider ?? "spillway",
     model: options.model ?? "router",
     capabilities: new Set(options.capabilities ?? everything),
     generate: (call, limits) =>
-      Effect.flatMap(requestOf(call, "generate", options, limits), (request) =>
+      Effect.flatMap(requestOf(call, "generate", options, limits, needs), (request) =>
         router
           .route(request, (attempt) =>
-            Effect.map(attempt.client.generate(call, limitsOf(attempt)), (parts) => {
+            Effect.map(Effect.mapError(clientOf(attempt).generate(call, limitsOf(attempt)), from(attempt)), (parts) => {
               attempt.report(factsOf(parts))
               return markAnswer(parts, attempt)
             })
           )
-          .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(toAiError(error, "generateText"))))
+          .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(ToAiError.toAiError(error, "generateText"))))
       ),
     stream: (call, limits) =>
       Stream.unwrap(
-        Effect.map(requestOf(call, "stream", options, limits), (request) =>
+        Effect.map(requestOf(call, "stream", options, limits, needs), (request) =>
           router
             .stream(
               request,
               (attempt) =>
-                Stream.mapArray(Prefill.stream(attempt, call, limitsOf(attempt)), (parts) => {
+                Stream.mapArray(streamOf(attempt, call), (parts) => {
                   const facts = factsOf(parts)
                   if (facts !== noFacts) attempt.report(facts)
                   return markParts(parts, attempt)
                 }),
               { isContent, isEnd, isIrrevocable, onBreak: ModelBreaks.policyFor(onBreak, call) }
             )
-            .pipe(Stream.catchTag("RouteError", (error) => Stream.fail(toAiError(error, "streamText"))))
+            .pipe(Stream.catchTag("RouteError", (error) => Stream.fail(ToAiError.toAiError(error, "streamText"))))
         )
       )
   }
@@ -159,10 +164,11 @@ const requestOf = (
   call: ModelOptions,
   operation: "generate" | "stream",
   { cache }: Options,
-  limits: CallLimits | undefined
+  limits: CallLimits | undefined,
+  needs: CallNeeds.CallNeeds
 ): Effect.Effect<RouteRequest.Options | RouteRequest.RouteRequest> =>
   Effect.withFiber((fiber) => {
-    const request = capped(fiber.getRef(CurrentRequest), limits)
+    const request = needs(capped(fiber.getRef(CurrentRequest), limits), call)
     const tokenizer = fiber.getRef(CurrentTokenizer)
     if (cache === undefined || request.cacheKey !== undefined) {
       return Effect.succeed(estimated(request, call, tokenizer))
@@ -196,7 +202,8 @@ const estimated = (
 }
 
 /**
- * `LanguageModel` and the router behind it, from the options of `Router.make`. Every time the layer is built is another
+ * `LanguageModel` and the router behind it, from the options of `Router.make`. A `client` that is no model is a defect,
+ * `InvalidOption`. Every time the layer is built is another
  * router with breakers and budgets of its own: build it once per process, in a `ManagedRuntime` or the application's layer.
  */
 export const layer = <
@@ -208,6 +215,9 @@ export const layer = <
   Layer.effectContext(
     Effect.gen(function* () {
       const router = yield* Router.make(options)
+      options.targets.forEach(({ client }, i) => {
+        ModelClient.check(`RoutedModel: targets[${i}].client`, client)
+      })
       const model = yield* make(router, options)
       return Context.make(LanguageModel.LanguageModel, model).pipe(
         // Ids are literals to the compiler only; behind the service any id of the options is taken, others are defects.
@@ -257,43 +267,19 @@ const markParts = (
     ? Arr.map(parts, (part) => (part.type === "response-metadata" ? marked(part, attempt) : part))
     : parts
 
+/** Of a router that was made elsewhere the clients show call by call. */
+const clientOf = ({ client, target }: Router.Attempt<string, ProviderModel>) =>
+  ModelClient.check(`RoutedModel: client of target ${JSON.stringify(target.id)}`, client)
+
+const streamOf = (attempt: Router.Attempt<string, ProviderModel>, call: ModelOptions) => {
+  clientOf(attempt)
+  return Stream.mapError(Prefill.stream(attempt, call, limitsOf(attempt)), from(attempt))
+}
+
+const from =
+  ({ target }: Router.Attempt) =>
+  (error: AiError.AiError) =>
+    ToAiError.from(target.id, error)
+
 const limitsOf = ({ request }: Router.Attempt) =>
   request.maxOutputTokens === undefined ? undefined : { maxOutputTokens: request.maxOutputTokens }
-
-/**
- * `LanguageModel` fails with `AiError` and nothing else. What the router adds becomes the nearest reason, with the
- * router's reason and the attempts under `metadata.spillway`; an error that no waiting mends (a wrong key) stays as it is.
- */
-export const toAiError = (error: RouteError, method: string): AiError.AiError => {
-  // What broke behind the first content is said as such: the same call made again may well be answered.
-  const ours = error.reason._tag === "Refused" || error.reason._tag === "StreamBroken"
-  if (!ours && AiError.isAiError(error.last) && !error.last.isRetryable) return error.last
-  const metadata = {
-    spillway: {
-      reason: error.reason._tag,
-      attempts: error.attempts.map(({ target, errorType, ms }) => ({ target, errorType, ms: Math.round(ms) }))
-    }
-  }
-  return AiError.make({ module: "Spillway", method, reason: reasonOf(error, metadata) })
-}
-
-/** `isRetryable` of the reason says whether the same call may be made again. */
-const reasonOf = (error: RouteError, metadata: AiError.InternalProviderError["metadata"]) => {
-  const description = error.message
-  const { reason, retryAfterMs } = error
-  // The application's own words, for whoever reads the error.
-  if (reason._tag === "Refused") return new AiError.UnknownError({ description, metadata })
-  if (reason._tag === "NotIdempotent") return new AiError.UnknownError({ description, metadata })
-  if (
-    reason._tag === "NoCandidate" &&
-    reason.exclusions.every((exclusion) => RouteRequest.violations.has(exclusion.reason))
-  ) {
-    return new AiError.InvalidRequestError({ description, metadata })
-  }
-  if (retryAfterMs !== undefined)
-    return new AiError.RateLimitError({ retryAfter: Duration.millis(retryAfterMs), metadata })
-  if (error.attempts.length > 0 && error.attempts.every(({ errorType }) => errorType === "RateLimited")) {
-    return new AiError.RateLimitError({ metadata })
-  }
-  return new AiError.InternalProviderError({ description, metadata })
-}

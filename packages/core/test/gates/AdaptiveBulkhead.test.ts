@@ -100,6 +100,7 @@ describe("AdaptiveBulkhead", () => {
         rateLimited(1000),
         failure("Overloaded"),
         failure("TimeoutAttempt"),
+        failure("TimeoutHeaders"),
         failure("TimeoutFirstContent"),
         failure("TimeoutIdle", { afterFirstContent: true })
       ]) {

@@ -58,7 +58,7 @@ describe("Classifier.classify", () => {
   })
 
   it("does not ask a target again that was silent, and blames it", () => {
-    for (const clock of ["Attempt", "FirstContent", "Idle"] as const) {
+    for (const clock of ["Attempt", "Headers", "FirstContent", "Idle"] as const) {
       assert.deepStrictEqual(row(new Classifier.AttemptTimeout(clock, 10)), [`Timeout${clock}`, "Failure", false, true])
     }
     assert.deepStrictEqual(row(new Classifier.Truncated()), ["Truncated", "Failure", true, true])

@@ -111,7 +111,7 @@ describe("RetryTable", () => {
       ]
       const words = [
         ...reasons.map((_tag) => classify({ _tag: "AiError", reason: { _tag } }).errorType),
-        ...(["Attempt", "FirstContent", "Idle"] as const).map(
+        ...(["Attempt", "Headers", "FirstContent", "Idle"] as const).map(
           (clock) => classify(new AttemptTimeout(clock, 1)).errorType
         ),
         classify(new Truncated()).errorType,

@@ -597,7 +597,7 @@ describe("a prefill that is refused", () => {
     Effect.gen(function* () {
       const { history, read } = yield* setup({ a: broken, b: [invalidRequest] })
       const error = yield* Effect.flip(read())
-      assert.strictEqual(error, invalidRequest)
+      assert.strictEqual(AiError.isAiError(error) && error.message, invalidRequest.message)
       assert.deepStrictEqual(history(), ["a Overloaded", "b InvalidRequest Continue", "b InvalidRequest Restart"])
     })
   )

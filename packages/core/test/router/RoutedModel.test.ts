@@ -410,7 +410,9 @@ describe("the AiError of a routed model", () => {
 
   it.effect("is the caller's own mistake as it is", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* failWith(invalidRequest, overloaded), invalidRequest)
+      const error = yield* failWith(invalidRequest, overloaded)
+      assert.strictEqual(error.message, invalidRequest.message)
+      assert.deepStrictEqual<unknown>(spillwayOf(error), { target: "a" })
     })
   )
 

@@ -40,7 +40,7 @@ export interface Limit {
 export interface Backoff {
   /**
    * Which outcomes say "too much". Pure. Default: `RateLimited`, and failures of the kinds `Overloaded`, `TimeoutAttempt`,
-   * `TimeoutFirstContent` and `TimeoutIdle`.
+   * `TimeoutHeaders`, `TimeoutFirstContent` and `TimeoutIdle`.
    */
   readonly overloaded?: (outcome: Outcome) => boolean
   /** What an overload multiplies the limit with, in [0.5, 1). Default 0.9. */
@@ -50,6 +50,7 @@ export interface Backoff {
 const overloadKinds: ReadonlySet<string> = new Set([
   "Overloaded",
   "TimeoutAttempt",
+  "TimeoutHeaders",
   "TimeoutFirstContent",
   "TimeoutIdle"
 ])

@@ -9,6 +9,7 @@ import * as RetryTable from "../../policies/RetryTable.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Call } from "./Call.ts"
+import * as ErrorCode from "./ErrorCode.ts"
 import { excluded } from "./Pick.ts"
 import { type Run, stop, stopAtDeadline } from "./Run.ts"
 import * as Verdict from "./Verdict.ts"
@@ -47,6 +48,11 @@ export const goesOn = <Id extends string, C, A, E>(
   const rule = RetryTable.ruleFor(isDefect ? RetryTable.empty : call.core.retry.table, verdict)
   call.keep(attempt.settle("failed", verdict.outcome, verdict.errorType, now, call.startedAt))
   if (lost) return false
+  const code = isDefect ? undefined : ErrorCode.of(error)
+  if (code !== undefined) {
+    call.codes ??= new Map()
+    call.codes.set(attempt.index, code)
+  }
   // Without the prefill it may be what this target takes. What went wrong is still the break before it.
   const refused = attempt.resume !== undefined && !isDefect && isRefusal(error, verdict, rule)
   if (refused) {

@@ -19,6 +19,7 @@ import { Deadline } from "../../state/internal/Deadlines.ts"
 import type { Tail, TargetState } from "../../state/internal/TargetState.ts"
 import type { Resumption } from "../BreakPolicy.ts"
 import type { Core, Picked } from "./Core.ts"
+import type { Signals } from "./Signals.ts"
 
 export class Attempt<Id extends string, C> extends Deadline {
   readonly request: RouteRequest
@@ -39,6 +40,8 @@ export class Attempt<Id extends string, C> extends Deadline {
   /** Set when one of its clocks ran out. */
   timeout: AttemptTimeout | undefined = undefined
   firstContentAt: Millis | undefined = undefined
+  /** What its provider tells before the first content; `undefined` where no clock depends on it. */
+  signals: Signals | undefined = undefined
   facts: AttemptFacts | undefined = undefined
   observer: AttemptObserver | undefined = undefined
   /** What is known of how long its like takes; `undefined` without hedging. */
@@ -124,6 +127,14 @@ export class Attempt<Id extends string, C> extends Deadline {
   }
 
   expired(): void {
+    const further = this.signals?.further(this.#clock, this.#limit)
+    if (further !== undefined) {
+      // From when it came due: what the timer was late by does not add up.
+      this.#core.deadlines.set(this, further - this.#limit, this.expiresAt)
+      this.#clock = "FirstContent"
+      this.#limit = further
+      return
+    }
     this.timeout = new AttemptTimeout(this.#clock, this.#limit)
     this.fiber?.interruptUnsafe()
   }

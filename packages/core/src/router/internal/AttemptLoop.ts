@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Millis } from "../../model/Gate.ts"
 import { success } from "../../model/Outcome.ts"
+import { CurrentAttemptSignals } from "../../model/ProviderModel.ts"
 import * as RouteError from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import { goesOn } from "./AfterFailure.ts"
@@ -19,6 +20,7 @@ import { Call } from "./Call.ts"
 import type { Core } from "./Core.ts"
 import * as Hedging from "./Hedging.ts"
 import { guarded, type Perform, type Resume, type Run, stop, stopAtDeadline, stopCancelled } from "./Run.ts"
+import { Signals } from "./Signals.ts"
 import { wait } from "./Wait.ts"
 
 export type { Perform, Resume } from "./Run.ts"
@@ -108,10 +110,12 @@ const launch = <Id extends string, C, A, E>(run: Run<Id, C, A, E>, attempt: Atte
   if (exit !== undefined) return ended(run, attempt, exit)
   attempt.fiber = fiber
   call.armDeadline()
-  const limit = perform.clock === "Attempt" ? call.core.timeouts.attemptMs : call.core.timeouts.firstContentMs
+  const { attemptMs, firstContentMs, headersMs } = call.core.timeouts
+  const clock = attempt.signals !== undefined && headersMs < firstContentMs ? "Headers" : perform.clock
+  const limit = clock === "Attempt" ? attemptMs : clock === "Headers" ? headersMs : firstContentMs
   // The call's deadline stands above an attempt's clock that could not run out before it.
   if (limit < call.request.deadlineMs && attempt.firstContentAt === undefined) {
-    attempt.arm(perform.clock, limit, now)
+    attempt.arm(clock, limit, now)
   }
   Hedging.arm(run, attempt, now, launch)
   fiber.addObserver((exit) => ended(run, attempt, exit))
@@ -123,8 +127,12 @@ const fork = <Id extends string, C, A, E>(
   perform: Perform<Id, C, A, E, unknown>
 ) => {
   const observed = attempt.observer?.context
-  const context = observed === undefined ? call.context : Context.merge(call.context, observed)
-  const { aroundAttempts } = call.core
+  let context = observed === undefined ? call.context : Context.merge(call.context, observed)
+  const { aroundAttempts, timeouts } = call.core
+  if (timeouts.signalled && perform.clock === "FirstContent") {
+    attempt.signals = new Signals(timeouts)
+    context = Context.add(context, CurrentAttemptSignals, attempt.signals)
+  }
   let effect: Effect.Effect<A, E>
   try {
     // What it needs is in the caller's context, which the compiler saw in `attemptLoop`.

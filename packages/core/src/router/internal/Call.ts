@@ -62,6 +62,8 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
   backoffMemory: Backoff.Memory | undefined = undefined
   /** Attempts that did not give the answer, and, when somebody listens, the one that did. */
   records: Array<AttemptRecord<Id>> | undefined = undefined
+  /** By index: what the system said about failed attempts. */
+  codes: Map<number, string> | undefined = undefined
 
   /** Attempts that run now: mostly one, two while a hedge is out. */
   running: Attempt<Id, C> | undefined = undefined

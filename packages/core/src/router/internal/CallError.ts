@@ -10,14 +10,15 @@ export const make = <Id extends string, C>(
   retryAt: Millis | undefined,
   now: Millis
 ): RouteError.RouteError => {
-  const attempts = (call.records ?? []).map(
-    (record) =>
-      new RouteError.AttemptSummary({
-        target: record.target,
-        errorType: record.errorType ?? record.outcome,
-        ms: record.ms
-      })
-  )
+  const attempts = (call.records ?? []).map((record) => {
+    const code = call.codes?.get(record.index)
+    return new RouteError.AttemptSummary({
+      target: record.target,
+      errorType: record.errorType ?? record.outcome,
+      ...(code === undefined ? {} : { code }),
+      ms: record.ms
+    })
+  })
   return new RouteError.RouteError({
     reason,
     attempts,

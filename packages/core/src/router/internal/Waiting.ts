@@ -1,7 +1,7 @@
 /**
  * What a call does when no target can take it: a target that failed is asked again after a back-off; for one that is full,
- * probing, or closed until a known time, the call takes a place in the admission queue. Reads the call and the targets;
- * changes nothing.
+ * probing, or closed until a known time, the call takes a place in the admission queue; for a misconfigured one nobody
+ * waits. Reads the call and the targets; changes nothing.
  */
 import type { Millis, Rng, Verdict } from "../../model/Gate.ts"
 import type { Exclusion } from "../../model/RouteError.ts"
@@ -28,7 +28,8 @@ export const plan = <Id extends string, C>(call: Call<Id, C>, now: Millis): Plan
   let isFree = false
   for (const state of states) {
     const why = excluded(state, call.request, call, now)
-    if (why?.final === true) continue
+    // A key is not mended by waiting for it. When its rest is over, whoever comes then finds out.
+    if (why?.final === true || why?.reason === "Misconfigured") continue
     const opensAt = why?.retryAt
     if (why === undefined) isFree = true
     if (why !== undefined && why.reason !== "Tried") backAt = earlier(opensAt, backAt)
@@ -85,6 +86,7 @@ export const backAt = <Id extends string, C>(call: Call<Id, C>, now: Millis): Mi
       continue // a gate of the application; the call has its error already
     }
     if (verdict === undefined) return undefined
+    if (verdict.reason === "Misconfigured") continue // nobody knows when somebody acts
     const at = verdict.retryAt
     if (at !== undefined && at < Number.POSITIVE_INFINITY) earliest = Math.min(at, earliest ?? at)
   }

@@ -1,5 +1,10 @@
 /** One call on its way out: what is sent, and how what goes wrong is told. Made synchronously in the caller's fiber. */
-import type { CallLimits, ModelOptions } from "@spillway/core/ProviderModel"
+import {
+  type AttemptSignals,
+  type CallLimits,
+  CurrentAttemptSignals,
+  type ModelOptions
+} from "@spillway/core/ProviderModel"
 import type * as AiError from "effect/ai/AiError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -114,6 +119,11 @@ export class Call {
   /** Epoch milliseconds. */
   now(): number {
     return this.#fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  }
+
+  /** Where a router that runs the call hears how far it is. */
+  signals(): AttemptSignals {
+    return this.#fiber.getRef(CurrentAttemptSignals)
   }
 
   /** A fresh id for what came without one. */

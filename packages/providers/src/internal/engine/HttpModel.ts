@@ -96,6 +96,7 @@ const openStream = (
   scope: Scope.Scope
 ): Effect.Effect<Reading.PartsPull, AiError.AiError> => {
   const own = Scope.makeUnsafe()
+  const signals = call.signals()
   let reading: Reading.Reading | undefined
   const close = Scope.close(own, Exit.void)
   const letGo = Effect.suspend(() =>
@@ -112,13 +113,17 @@ const openStream = (
           Effect.fail(call.refusal(status, headers, textOf(body)))
         )
       }
+      signals.headers()
       const decoder = dialect.decoder({ streamed: true, makeId: call.makeId })
       const toError = (fault: Fault) => call.error(fault, { status, headers }, decoder.hasContent())
-      reading = Reading.make(body, decoder, toError, call.limitsOf(headers), dialect.model)
+      reading = Reading.make(body, decoder, toError, call.limitsOf(headers), dialect.model, signals)
       return Effect.succeed(reading.pull)
     }
   })
-  return Effect.flatMap(Scope.addFinalizer(scope, letGo), () => opened)
+  return Effect.flatMap(Scope.addFinalizer(scope, letGo), () => {
+    signals.sent()
+    return opened
+  })
 }
 
 /** Asks whether the vendor is there and takes the key. Costs no tokens. */

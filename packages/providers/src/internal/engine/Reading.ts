@@ -1,5 +1,5 @@
 /** Reads the body of a streamed answer: bytes are pulled, fed to the decoder, and its parts given out. */
-import type { StreamPart } from "@spillway/core/ProviderModel"
+import type { AttemptSignals, StreamPart } from "@spillway/core/ProviderModel"
 import * as Arr from "effect/Array"
 import type * as AiError from "effect/ai/AiError"
 import * as Cause from "effect/Cause"
@@ -25,12 +25,14 @@ export const make = (
   decoder: AnswerDecoder,
   toError: (fault: Fault) => AiError.AiError,
   limits: ReadonlyArray<Reported> | undefined,
-  model: string
+  model: string,
+  signals: AttemptSignals
 ): Reading => {
   let over = false
   let bytesEnded = false
   let untold = limits !== undefined
   let introduced = false
+  let toldAlive = false
   // What the decoder has given out leaves first; what ended it is told on the next pull.
   const stop = Effect.suspend((): PartsPull => {
     const reason = decoder.fault()
@@ -66,6 +68,11 @@ export const make = (
           onSuccess: (chunks) => {
             const parts = chunks.length === 1 ? decoder.feed(chunks[0]) : chunks.flatMap((chunk) => decoder.feed(chunk))
             over = decoder.ended()
+            // Once is enough: a keep-alive starts no clock anew.
+            if (!toldAlive && parts.length === 0 && !decoder.hasContent()) {
+              toldAlive = true
+              signals.alive()
+            }
             return give(parts)
           },
           // An interruption is no cut: it stays an interruption.
