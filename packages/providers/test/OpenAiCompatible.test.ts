@@ -152,7 +152,9 @@ describe("OpenAiCompatible", () => {
       const model = yield* compatible(server.url)
       const seen = yield* Deferred.make<void>()
       const reading = yield* Stream.runCollect(
-        Stream.tap(stream(model), (part) => (part.type === "text-end" ? Deferred.succeed(seen, undefined) : Effect.void))
+        Stream.tap(stream(model), (part) =>
+          part.type === "text-end" ? Deferred.succeed(seen, undefined) : Effect.void
+        )
       ).pipe(Effect.forkChild)
       yield* Deferred.await(seen)
       yield* TestClock.adjust("1 second")
