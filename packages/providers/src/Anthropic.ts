@@ -14,9 +14,11 @@ import { InvalidOption, integer } from "@spillway/core/InvalidOption"
 import type { Capability } from "@spillway/core/Target"
 import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "./CallSettings.ts"
+import { known } from "./internal/engine/Config.ts"
+import * as Checks from "./internal/engine/OptionChecks.ts"
 import * as Ways from "./internal/engine/Ways.ts"
 import * as MessagesDialect from "./internal/messages/MessagesDialect.ts"
-import type * as Settings from "./internal/messages/Settings.ts"
+import * as Settings from "./internal/messages/Settings.ts"
 
 export type Thinking = Settings.Thinking
 export type ThinkingDisplay = Settings.ThinkingDisplay
@@ -71,16 +73,53 @@ export interface Options {
   readonly capabilities?: Iterable<Capability> | undefined
 }
 
-const versions: ReadonlyArray<unknown> = ["2023-06-01", "2026-10-21"]
+const names: Record<keyof Options, true> = {
+  ...{ model: true, apiKey: true, baseUrl: true, auth: true, version: true, beta: true, maxTokens: true },
+  ...{ thinking: true, cacheControl: true, serviceTier: true, provider: true },
+  ...{ headers: true, settings: true, capabilities: true }
+}
+
+/** More than any model answers with: a larger budget is a slip. */
+const largestBudget = 1_000_000
+
+const checkThinking = ({ settings, thinking }: Options): void => {
+  if (thinking === undefined) return
+  const option = "Anthropic: thinking"
+  Checks.object(option, thinking, ["type", "budgetTokens", "display"])
+  const { type } = thinking
+  if (type === undefined) throw new InvalidOption(`${option}.type`, `one of ${Settings.kinds.join(", ")}`, type)
+  Checks.oneOf(`${option}.type`, type, Settings.kinds)
+  if (type === "disabled") return Checks.object(option, thinking, ["type"])
+  Checks.oneOf(`${option}.display`, thinking.display, Settings.displays)
+  if (type !== "enabled") return Checks.object(option, thinking, ["type", "display"])
+  const { budgetTokens } = thinking
+  integer(`${option}.budgetTokens`, budgetTokens, Settings.smallestBudget)
+  if (budgetTokens > largestBudget) {
+    throw new InvalidOption(`${option}.budgetTokens`, `at most ${largestBudget}`, budgetTokens)
+  }
+  const cap = settings?.maxTokens
+  // A call's own cap may be smaller: the budget shrinks with it. The model's own two must agree.
+  if (typeof cap === "number" && budgetTokens >= cap) {
+    throw new InvalidOption(`${option}.budgetTokens`, `below settings.maxTokens, which is ${cap}`, budgetTokens)
+  }
+}
+
+const check = (options: Options): void => {
+  known("Anthropic", options, Object.keys(names))
+  Checks.text("Anthropic: provider", options.provider)
+  Checks.oneOf("Anthropic: auth", options.auth, ["x-api-key", "bearer"])
+  Checks.oneOf("Anthropic: version", options.version, ["2023-06-01", "2026-10-21"])
+  const beta: unknown = options.beta ?? []
+  if (!Array.isArray(beta)) throw new InvalidOption("Anthropic: beta", "a list of names", beta)
+  for (const name of beta) Checks.text("Anthropic: beta", name, "made of letters, digits, _, - and .", /^[\w.-]+$/)
+  Checks.oneOf("Anthropic: cacheControl", options.cacheControl, ["5m", "1h"])
+  Checks.oneOf("Anthropic: serviceTier", options.serviceTier, ["auto", "standard_only"])
+  checkThinking(options)
+}
 
 const ways = Ways.make((options: Options) => {
+  check(options)
   const { beta = [], provider = "anthropic", thinking, version = "2026-10-21" } = options
-  if (provider === "") throw new InvalidOption("Anthropic: provider", "a non-empty string", provider)
-  if (!versions.includes(version))
-    throw new InvalidOption("Anthropic: version", `one of ${versions.join(", ")}`, version)
-  const odd = beta.find((name) => !/^[\w.-]+$/.test(name))
-  if (odd !== undefined) throw new InvalidOption("Anthropic: beta", "made of letters, digits, _, - and .", odd)
-  if (thinking?.type === "enabled") integer("Anthropic: thinking.budgetTokens", thinking.budgetTokens, 1024)
   return MessagesDialect.make({
     module: "Anthropic",
     provider,

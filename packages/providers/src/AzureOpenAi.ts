@@ -38,6 +38,7 @@ export interface Options extends Vendor.OpenOptions, Azure.Access {
 }
 
 const ways = Vendor.make<Options>({
+  own: { resource: true, apiVersion: true, token: true, reasoning: true, parallelToolCalls: true },
   module: "AzureOpenAi",
   baseUrl: Azure.baseUrl,
   keyName: "AZURE_OPENAI_API_KEY",

@@ -19,6 +19,8 @@ import type { JsonObject } from "effect/Schema"
 import type { Signer } from "./aws/Signer.ts"
 import type { CallSettings } from "./CallSettings.ts"
 import * as ConverseDialect from "./internal/converse/ConverseDialect.ts"
+import { known } from "./internal/engine/Config.ts"
+import * as Checks from "./internal/engine/OptionChecks.ts"
 import * as Ways from "./internal/engine/Ways.ts"
 
 export interface Options {
@@ -81,15 +83,48 @@ export type ConfigOptions = Omit<Options, "apiKey" | "signer" | "region"> & {
   readonly signer?: Signer | Config.Config<Signer> | undefined
 }
 
-const ways = Ways.make((options: Options) => {
-  const { additionalModelRequestFields, apiKey, cachePoints, effort, guardrail, region, signer } = options
-  if (typeof region !== "string" || !/^[a-z0-9-]+$/.test(region)) {
-    throw new InvalidOption("Bedrock: region", `a region's name, such as "eu-central-1"`, region)
-  }
+const names: Record<keyof Options, true> = {
+  ...{ model: true, region: true, apiKey: true, signer: true, baseUrl: true, additionalModelRequestFields: true },
+  ...{ effort: true, guardrail: true, latency: true, serviceTier: true, cachePoints: true },
+  ...{ headers: true, settings: true, capabilities: true }
+}
+
+const check = (options: Options): void => {
+  known("Bedrock", options, Object.keys(names))
+  const { additionalModelRequestFields: fields, apiKey, cachePoints, guardrail, signer } = options
+  Checks.pathName("Bedrock: model", options.model)
+  Checks.text("Bedrock: region", options.region ?? "", `a region's name, such as "eu-central-1"`, /^[a-z0-9-]+$/)
+  Checks.callable("Bedrock: signer", signer)
   if ((apiKey === undefined) === (signer === undefined)) {
     const got = apiKey === undefined ? "neither" : "both"
     throw new InvalidOption("Bedrock: apiKey", "given, or signer, and not both", Symbol(got))
   }
+  if (fields !== undefined && !Checks.isObject(fields)) {
+    throw new InvalidOption("Bedrock: additionalModelRequestFields", "an object", fields)
+  }
+  Checks.callable("Bedrock: effort", options.effort)
+  Checks.oneOf("Bedrock: latency", options.latency, ["standard", "optimized"])
+  Checks.text("Bedrock: serviceTier", options.serviceTier)
+  if (guardrail !== undefined) checkGuardrail(guardrail)
+  if (cachePoints !== undefined) {
+    Checks.object("Bedrock: cachePoints", cachePoints, ["after", "ttl"])
+    Checks.someOf("Bedrock: cachePoints.after", cachePoints.after ?? [], ["tools", "system", "messages"])
+    Checks.oneOf("Bedrock: cachePoints.ttl", cachePoints.ttl, ["5m", "1h"])
+  }
+}
+
+const checkGuardrail = (guardrail: NonNullable<Options["guardrail"]>): void => {
+  const option = "Bedrock: guardrail"
+  Checks.object(option, guardrail, ["identifier", "version", "trace", "streamProcessingMode"])
+  Checks.text(`${option}.identifier`, guardrail.identifier ?? "")
+  Checks.text(`${option}.version`, guardrail.version ?? "", `a number as a string, or "DRAFT"`, /^(\d+|DRAFT)$/)
+  Checks.oneOf(`${option}.trace`, guardrail.trace, ["enabled", "disabled", "enabled_full"])
+  Checks.oneOf(`${option}.streamProcessingMode`, guardrail.streamProcessingMode, ["sync", "async"])
+}
+
+const ways = Ways.make((options: Options) => {
+  check(options)
+  const { additionalModelRequestFields, apiKey, cachePoints, effort, guardrail, region, signer } = options
   return ConverseDialect.make({
     module: "Bedrock",
     model: options.model,

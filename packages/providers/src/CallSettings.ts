@@ -9,6 +9,7 @@
  * LanguageModel.generateText({ prompt: "Summarise …" }).pipe(CallSettings.with({ maxTokens: 200, temperature: 0 }))
  * ```
  */
+import { InvalidOption, integer, onlyKeys } from "@spillway/core/InvalidOption"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
@@ -42,10 +43,60 @@ export const CurrentCallSettings = Context.Reference<CallSettings>("@spillway/pr
   defaultValue: () => ({})
 })
 
-/** Settings for every model call in `effect`, on top of those around it. For streams: `Stream.provideService`. */
-const with_ =
-  (settings: CallSettings) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/**
+ * Settings for every model call in `effect`, on top of those around it. For streams: `Stream.provideService`. Throws
+ * `InvalidOption`.
+ */
+const with_ = (settings: CallSettings) => {
+  check("CallSettings", settings)
+  return <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.updateService(effect, CurrentCallSettings, (outer) => ({ ...outer, ...settings }))
+}
+
+const efforts: ReadonlyArray<unknown> = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+const between = (low: number, high: number) => (option: string, value: number) => {
+  if (typeof value === "number" && value >= low && value <= high) return
+  throw new InvalidOption(option, `a number in [${low}, ${high}]`, value)
+}
+
+const checks: { readonly [K in keyof CallSettings]-?: (option: string, value: NonNullable<CallSettings[K]>) => void } =
+  {
+    maxTokens: integer,
+    temperature: between(0, 2),
+    topP: between(0, 1),
+    topK: integer,
+    presencePenalty: between(-2, 2),
+    frequencyPenalty: between(-2, 2),
+    stop: (option, value) => {
+      if (Array.isArray(value) && value.every((text) => typeof text === "string" && text !== "")) return
+      throw new InvalidOption(option, "a list of non-empty texts", value)
+    },
+    seed: (option, value) => integer(option, value, Number.MIN_SAFE_INTEGER),
+    reasoningEffort: (option, value) => {
+      if (!efforts.includes(value)) throw new InvalidOption(option, `one of ${efforts.join(", ")}`, value)
+    },
+    userId: (option, value) => {
+      if (typeof value !== "string" || value === "") throw new InvalidOption(option, "a non-empty text", value)
+    },
+    headers: (option, value) => {
+      const isRecord = typeof value === "object" && value !== null && !Array.isArray(value)
+      if (!isRecord || !Object.values(value).every((text) => typeof text === "string")) {
+        throw new InvalidOption(option, "an object of texts", value)
+      }
+    }
+  }
+
+const names: ReadonlySet<string> = new Set(Object.keys(checks))
+
+/** Throws `InvalidOption`, also for names that are none. `where` stands before the name of the setting. */
+export const check = (where: string, settings: CallSettings): void => {
+  if (typeof settings !== "object" || settings === null) throw new InvalidOption(where, "an object", settings)
+  onlyKeys(where, settings, names)
+  for (const [name, value] of Object.entries(settings)) {
+    const one = checks[name as keyof CallSettings] as (option: string, value: unknown) => void
+    if (value !== undefined) one(`${where}.${name}`, value)
+  }
+}
 
 export { with_ as with }

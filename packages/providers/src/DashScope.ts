@@ -45,6 +45,7 @@ const checkRegion = ({ region }: { readonly region?: Region | undefined }) =>
   Vendor.oneOf("DashScope: region", region, ["china", "international"])
 
 const ways = Vendor.make<Options>({
+  own: { thinking: true, thinkingBudget: true, region: true, enableSearch: true, parallelToolCalls: true },
   module: "DashScope",
   baseUrl,
   keyName: "DASHSCOPE_API_KEY",

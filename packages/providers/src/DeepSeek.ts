@@ -41,6 +41,7 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { thinking: true, beta: true },
   module: "DeepSeek",
   baseUrl: ({ beta }) => `https://api.deepseek.com${beta === true ? "/beta" : ""}`,
   keyName: "DEEPSEEK_API_KEY",

@@ -11,11 +11,13 @@ import { InvalidOption, integer } from "@spillway/core/InvalidOption"
 import type { Capability } from "@spillway/core/Target"
 import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "./CallSettings.ts"
+import { known } from "./internal/engine/Config.ts"
+import * as Checks from "./internal/engine/OptionChecks.ts"
 import * as Ways from "./internal/engine/Ways.ts"
 import * as GeminiDialect from "./internal/gemini/GeminiDialect.ts"
 
 export interface Thinking {
-  /** Tokens for thinking, for models before Gemini 3. Integer; 0 is off, -1 lets the model decide. Not with `level`. */
+  /** Tokens for thinking, for models before Gemini 3. Integer, at most 1000000; 0 is off, -1 lets the model decide. Not with `level`. */
   readonly budget?: number | undefined
   /** The same for models from Gemini 3 on. Not with `budget`. */
   readonly level?: "minimal" | "low" | "medium" | "high" | undefined
@@ -52,17 +54,48 @@ export interface Options {
   readonly capabilities?: Iterable<Capability> | undefined
 }
 
-const ways = Ways.make((options: Options) => {
-  const { cachedContent, responseModalities, safetySettings, thinking } = options
-  if (thinking?.budget !== undefined) {
-    integer("Gemini: thinking.budget", thinking.budget, -1)
-    if (thinking.level !== undefined) {
-      throw new InvalidOption("Gemini: thinking", "either a budget or a level", thinking)
+const names: Record<keyof Options, true> = {
+  ...{ model: true, apiKey: true, baseUrl: true, thinking: true, safetySettings: true, cachedContent: true },
+  ...{ responseModalities: true, headers: true, settings: true, capabilities: true }
+}
+
+/** More than any model thinks: a larger budget is a slip. */
+const largestBudget = 1_000_000
+
+const checkThinking = (thinking: Thinking | undefined): void => {
+  if (thinking === undefined) return
+  Checks.object("Gemini: thinking", thinking, ["budget", "level", "includeThoughts"])
+  const { budget, includeThoughts, level } = thinking
+  Checks.oneOf("Gemini: thinking.level", level, ["minimal", "low", "medium", "high"])
+  Checks.flag("Gemini: thinking.includeThoughts", includeThoughts)
+  if (budget === undefined) return
+  integer("Gemini: thinking.budget", budget, -1)
+  if (budget > largestBudget) throw new InvalidOption("Gemini: thinking.budget", `at most ${largestBudget}`, budget)
+  if (level !== undefined) throw new InvalidOption("Gemini: thinking", "either a budget or a level", thinking)
+}
+
+const check = (options: Options): void => {
+  known("Gemini", options, Object.keys(names))
+  Checks.pathName("Gemini: model", options.model)
+  checkThinking(options.thinking)
+  const safety: unknown = options.safetySettings ?? []
+  if (!Array.isArray(safety)) throw new InvalidOption("Gemini: safetySettings", "a list", safety)
+  for (const [i, setting] of safety.entries()) {
+    const option = `Gemini: safetySettings[${i}]`
+    Checks.object(option, setting, ["category", "threshold"])
+    for (const name of ["category", "threshold"]) {
+      const word: unknown = setting[name]
+      Checks.text(`${option}.${name}`, word ?? "", "a word of Google's, in capitals", /^[A-Z][A-Z\d_]*$/)
     }
   }
-  if (cachedContent !== undefined && !/^cachedContents\/[\w-]+$/.test(cachedContent)) {
-    throw new InvalidOption("Gemini: cachedContent", "a name such as cachedContents/abc", cachedContent)
-  }
+  const form = /^cachedContents\/[\w-]+$/
+  Checks.text("Gemini: cachedContent", options.cachedContent, "a name such as cachedContents/abc", form)
+  Checks.someOf("Gemini: responseModalities", options.responseModalities, ["TEXT", "IMAGE", "AUDIO"])
+}
+
+const ways = Ways.make((options: Options) => {
+  check(options)
+  const { cachedContent, responseModalities, safetySettings, thinking } = options
   return GeminiDialect.make({
     module: "Gemini",
     model: options.model,

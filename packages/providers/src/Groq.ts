@@ -33,6 +33,7 @@ export interface Options extends Vendor.KeyedOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { reasoningFormat: true, serviceTier: true, parallelToolCalls: true },
   module: "Groq",
   baseUrl: "https://api.groq.com/openai/v1",
   keyName: "GROQ_API_KEY",

@@ -32,6 +32,7 @@ export interface Options extends Vendor.OpenOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { thinking: true, chatTemplateKwargs: true, reasoningFormat: true, cachePrompt: true, minP: true },
   module: "LlamaCpp",
   baseUrl: "http://localhost:8080/v1",
   keyName: "LLAMA_API_KEY",

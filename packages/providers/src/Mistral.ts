@@ -32,6 +32,7 @@ export interface Options extends Vendor.KeyedOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { promptMode: true, safePrompt: true, parallelToolCalls: true },
   module: "Mistral",
   baseUrl: "https://api.mistral.ai/v1",
   keyName: "MISTRAL_API_KEY",

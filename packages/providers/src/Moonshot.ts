@@ -35,6 +35,7 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { thinking: true, region: true, keepThinking: true, promptCacheKey: true },
   module: "Moonshot",
   baseUrl: ({ region }) => `https://api.moonshot.${region === "china" ? "cn" : "ai"}/v1`,
   keyName: "MOONSHOT_API_KEY",

@@ -20,6 +20,7 @@ export const profile: Profile.Profile = {
 export interface Options extends Vendor.OpenOptions {}
 
 const ways = Vendor.make<Options>({
+  own: {},
   module: "Ollama",
   baseUrl: "http://localhost:11434/v1",
   keyName: "OLLAMA_API_KEY",

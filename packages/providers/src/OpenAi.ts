@@ -39,6 +39,15 @@ export interface Options extends Vendor.KeyedOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: {
+    organization: true,
+    project: true,
+    reasoning: true,
+    serviceTier: true,
+    promptCacheKey: true,
+    parallelToolCalls: true,
+    store: true
+  },
   module: "OpenAi",
   baseUrl: "https://api.openai.com/v1",
   keyName: "OPENAI_API_KEY",

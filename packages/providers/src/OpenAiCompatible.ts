@@ -18,6 +18,7 @@ export interface Options extends Vendor.OpenOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: {},
   module: "OpenAiCompatible",
   baseUrl: ({ baseUrl }) => baseUrl,
   keyName: "API_KEY",

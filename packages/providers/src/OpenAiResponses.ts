@@ -8,10 +8,11 @@
  *
  * Source: https://platform.openai.com/docs/api-reference/responses
  */
-import { InvalidOption } from "@spillway/core/InvalidOption"
 import type { Capability } from "@spillway/core/Target"
 import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "./CallSettings.ts"
+import { known } from "./internal/engine/Config.ts"
+import * as Checks from "./internal/engine/OptionChecks.ts"
 import * as Ways from "./internal/engine/Ways.ts"
 import * as ResponsesDialect from "./internal/responses/ResponsesDialect.ts"
 
@@ -54,13 +55,28 @@ export interface Options {
   readonly capabilities?: Iterable<Capability> | undefined
 }
 
-const ways = Ways.make((options: Options) => {
-  const provider = options.provider ?? "openai"
-  if (provider === "") throw new InvalidOption("OpenAiResponses: provider", "a non-empty string", provider)
-  const cacheKey = options.promptCacheKey
-  if (cacheKey !== undefined && !/^.{1,64}$/s.test(cacheKey)) {
-    throw new InvalidOption("OpenAiResponses: promptCacheKey", "1 to 64 characters", cacheKey)
+const names: Record<keyof Options, true> = {
+  ...{ model: true, apiKey: true, baseUrl: true, organization: true, project: true, store: true, auth: true },
+  ...{ reasoningSummary: true, verbosity: true, serviceTier: true, promptCacheKey: true, truncation: true },
+  ...{ provider: true, headers: true, settings: true, capabilities: true }
+}
+
+const check = (options: Options): void => {
+  const at = (name: keyof Options) => `OpenAiResponses: ${name}`
+  known("OpenAiResponses", options, Object.keys(names))
+  for (const name of ["organization", "project", "provider", "auth", "serviceTier"] as const) {
+    Checks.text(at(name), options[name])
   }
+  Checks.flag(at("store"), options.store)
+  Checks.oneOf(at("reasoningSummary"), options.reasoningSummary, ["auto", "concise", "detailed"])
+  Checks.oneOf(at("verbosity"), options.verbosity, ["low", "medium", "high"])
+  Checks.oneOf(at("truncation"), options.truncation, ["auto", "disabled"])
+  Checks.text(at("promptCacheKey"), options.promptCacheKey, "1 to 64 characters", /^.{1,64}$/s)
+}
+
+const ways = Ways.make((options: Options) => {
+  check(options)
+  const provider = options.provider ?? "openai"
   return ResponsesDialect.make({
     module: "OpenAiResponses",
     provider,
@@ -82,7 +98,7 @@ const ways = Ways.make((options: Options) => {
     summary: options.reasoningSummary,
     verbosity: options.verbosity,
     serviceTier: options.serviceTier,
-    promptCacheKey: cacheKey,
+    promptCacheKey: options.promptCacheKey,
     truncation: options.truncation,
     // OpenAI tells by it whether the model is there, too; others may not know the longer path.
     probePath: provider === "openai" ? `/models/${encodeURIComponent(options.model)}` : "/models"

@@ -63,6 +63,15 @@ export interface Routing {
 }
 
 const ways = Vendor.make<Options>({
+  own: {
+    thinking: true,
+    thinkingBudget: true,
+    routing: true,
+    fallbackModels: true,
+    hideReasoning: true,
+    transforms: true,
+    app: true
+  },
   module: "OpenRouter",
   baseUrl: "https://openrouter.ai/api/v1",
   keyName: "OPENROUTER_API_KEY",

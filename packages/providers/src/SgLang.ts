@@ -33,6 +33,14 @@ export interface Options extends Vendor.OpenOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: {
+    thinking: true,
+    thinkingSwitch: true,
+    chatTemplateKwargs: true,
+    separateReasoning: true,
+    minP: true,
+    repetitionPenalty: true
+  },
   module: "SgLang",
   baseUrl: "http://localhost:30000/v1",
   keyName: "SGLANG_API_KEY",

@@ -42,6 +42,7 @@ const checkSite = ({ site }: { readonly site?: Site | undefined }) =>
   Vendor.oneOf("SiliconFlow: site", site, ["cn", "com"])
 
 const ways = Vendor.make<Options>({
+  own: { thinking: true, thinkingBudget: true, site: true, minP: true },
   module: "SiliconFlow",
   baseUrl,
   keyName: "SILICONFLOW_API_KEY",

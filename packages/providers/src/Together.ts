@@ -26,6 +26,7 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { thinking: true, repetitionPenalty: true, minP: true, safetyModel: true },
   module: "Together",
   baseUrl: "https://api.together.xyz/v1",
   keyName: "TOGETHER_API_KEY",

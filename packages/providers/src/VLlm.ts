@@ -35,6 +35,14 @@ export interface Options extends Vendor.OpenOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: {
+    thinking: true,
+    thinkingSwitch: true,
+    chatTemplateKwargs: true,
+    priority: true,
+    minP: true,
+    repetitionPenalty: true
+  },
   module: "VLlm",
   baseUrl: "http://localhost:8000/v1",
   keyName: "VLLM_API_KEY",

@@ -28,6 +28,7 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { thinking: true, region: true, serviceTier: true },
   module: "VolcengineArk",
   baseUrl: ({ region = "cn-beijing" }) => `https://ark.${region}.volces.com/api/v3`,
   keyName: "ARK_API_KEY",

@@ -27,6 +27,7 @@ export interface Options extends Vendor.KeyedOptions {
 }
 
 const ways = Vendor.make<Options>({
+  own: { conversationId: true, parallelToolCalls: true },
   module: "XAi",
   baseUrl: "https://api.x.ai/v1",
   keyName: "XAI_API_KEY",

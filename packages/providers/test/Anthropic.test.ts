@@ -390,6 +390,32 @@ describe("options of Anthropic", () => {
         { thinking: { type: "enabled", budgetTokens: 1023 } },
         "Anthropic: thinking.budgetTokens must be an integer >= 1024"
       ],
+      [
+        { thinking: { type: "enabled", budgetTokens: 1e9 } },
+        "Anthropic: thinking.budgetTokens must be at most 1000000, got 1000000000"
+      ],
+      [
+        { thinking: { type: "enabled", budgetTokens: 2048 }, settings: { maxTokens: 2048 } },
+        "Anthropic: thinking.budgetTokens must be below settings.maxTokens, which is 2048"
+      ],
+      [{ thinking: true }, "Anthropic: thinking must be an object of type, budgetTokens, display, got true"],
+      [{ thinking: {} }, "Anthropic: thinking.type must be one of enabled, adaptive"],
+      [
+        { thinking: { type: "on" } },
+        'Anthropic: thinking.type must be one of enabled, adaptive, between_tools, disabled, got "on"'
+      ],
+      [
+        { thinking: { type: "adaptive", display: "all" } },
+        "Anthropic: thinking.display must be one of summarized, omitted"
+      ],
+      [{ thinking: { type: "adaptive", budgetTokens: 2048 } }, "Anthropic: thinking must be made of type, display"],
+      [{ thinking: { type: "disabled", display: "omitted" } }, "Anthropic: thinking must be made of type, got"],
+      [{ cacheControl: "10m" }, 'Anthropic: cacheControl must be one of 5m, 1h, got "10m"'],
+      [{ serviceTier: "priority" }, "Anthropic: serviceTier must be one of auto, standard_only"],
+      [{ auth: "basic" }, 'Anthropic: auth must be one of x-api-key, bearer, got "basic"'],
+      [{ beta: "x" }, 'Anthropic: beta must be a list of names, got "x"'],
+      [{ settings: { stop: "END" } }, 'Anthropic: settings.stop must be a list of non-empty texts, got "END"'],
+      [{ maxToken: 5 }, "Anthropic must be made of model, apiKey, baseUrl"],
       [{ provider: "" }, "Anthropic: provider must be a non-empty string"],
       [{ beta: ["one", "two\n"] }, "Anthropic: beta must be made of"],
       [{ headers: { "bad name": "x" } }, "Anthropic: headers must be"]
@@ -398,5 +424,11 @@ describe("options of Anthropic", () => {
       assert.notInclude(refused(more), secret)
     }
     assert.strictEqual(refused({}), "taken")
+    const all: Required<Anthropic.Options> = {
+      ...{ model: "m", apiKey: key, baseUrl: "https://h/v1", auth: "bearer", version: "2023-06-01", beta: ["a-1"] },
+      ...{ maxTokens: 9, thinking: { type: "enabled", budgetTokens: 2048, display: "omitted" }, cacheControl: "1h" },
+      ...{ serviceTier: "auto", provider: "p", headers: {}, settings: { maxTokens: 4096 }, capabilities: ["tools"] }
+    }
+    assert.strictEqual(refused(all), "taken")
   })
 })

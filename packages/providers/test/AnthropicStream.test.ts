@@ -288,7 +288,9 @@ describe("MessagesStream", () => {
     }
     assert.strictEqual(decode([""]).fault?.verdict.description, "The answer had no body")
     assert.strictEqual(run({ type: "message_stop" }).fault?.verdict.errorType, "Truncated")
-    assert.strictEqual(finishOf(decode([stream(words("x"), "[DONE]")]).parts).reason, "unknown")
+    assert.strictEqual(decode([stream(words("x"), "[DONE]")]).fault?.verdict.errorType, "Truncated")
+    const reason = { type: "message_delta", delta: { stop_reason: "end_turn" } }
+    assert.strictEqual(finishOf(decode([stream(words("x"), reason, "[DONE]")]).parts).reason, "stop")
     assert.strictEqual(decode([stream("[DONE]")]).fault?.verdict.errorType, "Truncated")
   })
 

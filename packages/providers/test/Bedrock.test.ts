@@ -200,6 +200,25 @@ describe("Bedrock", () => {
       { apiKey: key, region: "" },
       { apiKey: key, region: `evil.example.com/#${secret}` },
       { apiKey: key, model: " " },
+      { apiKey: key, model: ".." },
+      { apiKey: key, model: "m?x" },
+      { signer: {} as never },
+      { apiKey: key, effort: "low" as never },
+      { apiKey: key, latency: "fast" as never },
+      { apiKey: key, serviceTier: "" },
+      { apiKey: key, additionalModelRequestFields: [] as never },
+      { apiKey: key, cachePoints: true as never },
+      { apiKey: key, cachePoints: {} as never },
+      { apiKey: key, cachePoints: { after: [] } },
+      { apiKey: key, cachePoints: { after: ["all" as never] } },
+      { apiKey: key, cachePoints: { after: ["tools"], ttl: "2h" as never } },
+      { apiKey: key, guardrail: { identifier: "g" } as never },
+      { apiKey: key, guardrail: { identifier: "", version: "1" } },
+      { apiKey: key, guardrail: { identifier: "g", version: 1 as never } },
+      { apiKey: key, guardrail: { identifier: "g", version: "latest" } },
+      { apiKey: key, guardrail: { identifier: "g", version: "DRAFT", trace: "on" as never } },
+      { apiKey: key, guardrail: { identifier: "g", version: "1", streamMode: "sync" } as never },
+      { apiKey: key, latencies: "standard" } as never,
       { apiKey: Redacted.make(`${secret}\n`) },
       { apiKey: secret as never }
     ]
@@ -212,6 +231,19 @@ describe("Bedrock", () => {
       }
       assert.instanceOf(error, InvalidOption)
       if (options.region === undefined) assert.notInclude(printed(error), secret)
+    }
+    assert.throws(() => Bedrock.make(base), /apiKey must be given, or signer, and not both, got neither/)
+    assert.throws(() => Bedrock.make({ ...base, apiKey: key, signer }), /and not both, got both/)
+    const good: ReadonlyArray<Partial<Bedrock.Options>> = [
+      { model: "arn:aws:bedrock:eu-central-1:1:inference-profile/eu.m-v1:0", signer },
+      { guardrail: { identifier: "g", version: "DRAFT", trace: "enabled_full", streamProcessingMode: "async" } },
+      { latency: "optimized", serviceTier: "flex", cachePoints: { after: ["tools", "system", "messages"], ttl: "1h" } },
+      { additionalModelRequestFields: { top_k: 1 }, effort: () => undefined }
+    ]
+    for (const more of good) {
+      assert.doesNotThrow(() =>
+        Bedrock.make({ ...base, ...(more.signer === undefined ? { apiKey: key } : {}), ...more })
+      )
     }
   })
 })

@@ -415,6 +415,19 @@ const vendors: Readonly<Record<string, ReadonlyArray<Case>>> = {
       }
     }
   ],
+  "a model without eyes": [
+    "Failed to deserialize the JSON body into the target type: messages[0]: unknown variant `image_url`, expected `text`",
+    "messages[0].content[1]: unknown variant 'image_url'",
+    "This model does not support images",
+    "This model does not support image input",
+    "The model does not support image_url content",
+    "Models of this kind do not support vision",
+    "Image input is not supported by this model",
+    "Images are not supported",
+    "vision is not supported for this model"
+  ].flatMap((message) =>
+    [400, 422].map((status): Case => ({ status, is: "capability", body: openAi(null, null, message) }))
+  ),
   Ollama: [
     { status: 404, is: "model", body: { error: `model "x" not found, try pulling it first` } },
     { status: 503, is: "busy", body: { error: "server busy, please try again. maximum pending requests exceeded" } },

@@ -519,12 +519,36 @@ describe("a Gemini model over a socket", () => {
 describe("options of Gemini", () => {
   it("that are wrong are named, without the key", () => {
     const make = (more: Partial<Gemini.Options>) => () => Gemini.model({ model: newer, apiKey: key, ...more })
+    const safety = { category: "HARM_CATEGORY_HARASSMENT", threshold: "BLOCK_NONE" }
+    const good: ReadonlyArray<Partial<Gemini.Options>> = [
+      { model: "tunedModels/m-1.5", thinking: { budget: -1, includeThoughts: true } },
+      { thinking: { level: "minimal" }, safetySettings: [safety], responseModalities: ["TEXT", "IMAGE"] },
+      { cachedContent: "cachedContents/abc", baseUrl: "https://h/", headers: {}, settings: {}, capabilities: [] }
+    ]
+    for (const more of good) assert.doesNotThrow(make(more))
     const bad: ReadonlyArray<readonly [string, () => unknown]> = [
       ["apiKey", () => Gemini.model({ model: "m", apiKey: secret as unknown as Redacted.Redacted<string> })],
       ["model", make({ model: " " })],
       ["thinking.budget", make({ thinking: { budget: -2 } })],
       ["thinking.budget", make({ thinking: { budget: 0.5 } })],
       ["thinking", make({ thinking: { budget: 1, level: "low" } })],
+      ["thinking.budget", make({ thinking: { budget: 1e9 } })],
+      ["thinking.budget", make({ thinking: { budget: "1" as never } })],
+      ["thinking.level", make({ thinking: { level: "ultra" as never } })],
+      ["thinking.includeThoughts", make({ thinking: { includeThoughts: 1 as never } })],
+      ["thinking", make({ thinking: { effort: "low" } as never })],
+      ["thinking", make({ thinking: true as never })],
+      ["safetySettings", make({ safetySettings: {} as never })],
+      ["safetySettings[1]", make({ safetySettings: [safety, null as never] })],
+      ["safetySettings[0].threshold", make({ safetySettings: [{ ...safety, threshold: "high" }] })],
+      ["safetySettings[0].category", make({ safetySettings: [{ threshold: "OFF" } as never] })],
+      ["responseModalities", make({ responseModalities: ["VIDEO" as never] })],
+      ["responseModalities", make({ responseModalities: "TEXT" as never })],
+      ["responseModalities", make({ responseModalities: [] })],
+      ["", make({ temprature: 1 } as never)],
+      ...["../../x?key=1", "..", "tunedModels/../x", "./m", "m#x", "m?key=1"].map(
+        (model) => ["model", make({ model })] as const
+      ),
       ["cachedContent", make({ cachedContent: "abc" })],
       ["baseUrl", make({ baseUrl: `https://user:${secret}@h/` })]
     ]
@@ -534,7 +558,7 @@ describe("options of Gemini", () => {
         assert.fail(`${option} was taken`)
       } catch (error) {
         assert.instanceOf(error, InvalidOption)
-        assert.strictEqual((error as InvalidOption).option, `Gemini: ${option}`)
+        assert.strictEqual((error as InvalidOption).option, option === "" ? "Gemini" : `Gemini: ${option}`)
         assert.notInclude(inspect(error), secret)
       }
     }

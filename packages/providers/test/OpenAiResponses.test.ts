@@ -477,12 +477,29 @@ describe("a Responses model over a socket", () => {
 
 describe("options of OpenAiResponses", () => {
   it("that are wrong are named, without the key", () => {
+    const make = (more: object) => () => OpenAiResponses.make({ model: "m", apiKey: key, ...more })
+    const all: Required<OpenAiResponses.Options> = {
+      ...{ model: "m", apiKey: key, baseUrl: "https://h/v1", organization: "o", project: "p", store: true },
+      ...{ reasoningSummary: "auto", verbosity: "low", serviceTier: "flex", promptCacheKey: "k", truncation: "auto" },
+      ...{ provider: "p", auth: "api-key", headers: {}, settings: {}, capabilities: [] }
+    }
+    assert.doesNotThrow(make(all))
     const bad: ReadonlyArray<readonly [string, () => unknown]> = [
       ["apiKey", () => OpenAiResponses.model({ model: "m" })],
       ["apiKey", () => OpenAiResponses.model({ model: "m", apiKey: Redacted.make(`${secret}\n`) })],
       ["model", () => OpenAiResponses.make({ model: "", apiKey: key })],
       ["provider", () => OpenAiResponses.make({ model: "m", apiKey: key, provider: "" })],
       ["promptCacheKey", () => OpenAiResponses.make({ model: "m", apiKey: key, promptCacheKey: "x".repeat(65) })],
+      ["promptCacheKey", make({ promptCacheKey: 7 })],
+      ["reasoningSummary", make({ reasoningSummary: "full" })],
+      ["verbosity", make({ verbosity: "short" })],
+      ["serviceTier", make({ serviceTier: "" })],
+      ["truncation", make({ truncation: true })],
+      ["store", make({ store: "no" })],
+      ["organization", make({ organization: "" })],
+      ["project", make({ project: 1 })],
+      ["auth", make({ auth: "" })],
+      ["", make({ reasoning: "low" })],
       ["baseUrl", () => OpenAiResponses.make({ model: "m", apiKey: key, baseUrl: "ftp://h" })]
     ]
     for (const [option, make] of bad) {
@@ -491,7 +508,10 @@ describe("options of OpenAiResponses", () => {
         assert.fail(`${option} was taken`)
       } catch (error) {
         assert.instanceOf(error, InvalidOption)
-        assert.strictEqual((error as InvalidOption).option, `OpenAiResponses: ${option}`)
+        assert.strictEqual(
+          (error as InvalidOption).option,
+          option === "" ? "OpenAiResponses" : `OpenAiResponses: ${option}`
+        )
         assert.notInclude(inspect(error), secret)
       }
     }

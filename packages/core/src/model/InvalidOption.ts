@@ -52,5 +52,7 @@ const show = (value: unknown): string => {
   if (typeof value === "object" && value !== null) {
     return Array.isArray(value) ? `a list of ${value.length}` : "an object"
   }
+  // What must not be shown comes as a symbol that says what it was.
+  if (typeof value === "symbol") return value.description ?? "a symbol"
   return String(value)
 }

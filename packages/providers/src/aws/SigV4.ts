@@ -10,7 +10,7 @@
  *
  * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-import { InvalidOption } from "@spillway/core/InvalidOption"
+import { InvalidOption, positive } from "@spillway/core/InvalidOption"
 import { AwsV4Signer } from "aws4fetch"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -18,6 +18,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Checks from "../internal/engine/OptionChecks.ts"
 import * as CredentialCache from "./internal/CredentialCache.ts"
 import { type Signer, SigningError, type SigningRequest } from "./Signer.ts"
 
@@ -44,6 +45,7 @@ export interface Options {
 
 /** Region and service come with the request. Throws `InvalidOption`. */
 export const make = (options: Options): Signer => {
+  Checks.object("SigV4: options", options, ["credentials", "refreshBefore", "timeout"])
   const refreshBefore = durationOf("refreshBefore", options.refreshBefore ?? "5 minutes", 0)
   const timeout = durationOf("timeout", options.timeout ?? "30 seconds", 1)
   const { credentials } = options
@@ -122,12 +124,20 @@ const unfit = (credentials: Credentials) =>
     return typeof key !== "string" || !/^[\x21-\x7e]+$/.test(key)
   })
 
+const hidden: unknown = Symbol("a value, hidden")
+
 // No value goes into the error: it would be the key.
 const checked = (credentials: Credentials): Credentials => {
+  if (!Checks.isObject(credentials)) {
+    const given = credentials === undefined ? credentials : hidden
+    throw new InvalidOption("SigV4: credentials", "keys, or an effect that gets them", given, "See SigV4.fromProvider")
+  }
+  Checks.object("SigV4: credentials", credentials, [...fields, "expiration"])
+  const { expiration } = credentials
+  if (expiration !== undefined) positive("SigV4: credentials.expiration", expiration)
   const name = unfit(credentials)
   if (name === undefined) return credentials
-  const got = Symbol("a value, hidden") as unknown
-  throw new InvalidOption(`SigV4: credentials.${name}`, "a Redacted key of visible ASCII characters", got)
+  throw new InvalidOption(`SigV4: credentials.${name}`, "a Redacted key of visible ASCII characters", hidden)
 }
 
 /** Keys of a day, a region and a service, by what they are derived from; few are ever in use. */

@@ -38,7 +38,7 @@ export const body = ({ model, options, profile, settings, stream, thinking }: In
   try {
     return JSON.stringify(Settings.merge(fields, profile.extraBody))
   } catch {
-    return unsupported("prompt", "The prompt holds something that is no JSON", false)
+    return unsupported("prompt", "The prompt or settings hold something that is no JSON", false)
   }
 }
 

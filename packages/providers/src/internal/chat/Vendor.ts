@@ -7,6 +7,7 @@ import type { Capability } from "@spillway/core/Target"
 import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "../../CallSettings.ts"
 import * as Profile from "../../Profile.ts"
+import * as Config from "../engine/Config.ts"
 import * as Ways from "../engine/Ways.ts"
 import { type OptionalHeaders, present } from "../http/OptionalHeaders.ts"
 import type { HeaderValues } from "../http/RequestHeaders.ts"
@@ -54,6 +55,8 @@ export interface BudgetOptions extends ThinkingOptions {
 
 export interface Facts<Options> {
   readonly module: string
+  /** The names of the module's own options, beside those every vendor has: the compiler sees that none is missing. */
+  readonly own: Readonly<Record<Exclude<keyof Options, keyof OpenOptions>, true>>
   /** Default base URL. */
   readonly baseUrl: string | ((options: Options) => string)
   /** The variable `layerConfig` reads. */
@@ -70,14 +73,19 @@ export interface Facts<Options> {
   readonly check?: (options: Options) => void
 }
 
+const common: ReadonlyArray<keyof OpenOptions> = [
+  ...(["model", "apiKey", "baseUrl", "headers", "settings", "capabilities", "profile"] as const)
+]
+
 type AnyOptions = OpenOptions & BudgetOptions
 
 export const make = <Options extends AnyOptions>(facts: Facts<Options>): Ways.Ways<Options> =>
-  Ways.make((options: Options) => ChatDialect.make(inputOf(facts, options)), facts.keyName)
+  Ways.make((options: Options) => ChatDialect.make(inputOf(facts, options)), facts.keyName, facts.keyRequired ?? true)
 
 /** Throws `InvalidOption`. */
 const inputOf = <Options extends AnyOptions>(facts: Facts<Options>, options: Options): ChatDialect.Input => {
   const { module } = facts
+  Config.known(module, options, [...common, ...Object.keys(facts.own)])
   facts.check?.(options)
   const baseUrl = options.baseUrl ?? (typeof facts.baseUrl === "string" ? facts.baseUrl : facts.baseUrl(options))
   const vendor = typeof facts.profile === "function" ? facts.profile(options) : facts.profile

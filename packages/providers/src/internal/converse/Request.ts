@@ -58,7 +58,7 @@ export const body = (input: Input, { options, settings, streamed }: DialectCall)
       ...extraFields(extras, streamed)
     })
   } catch {
-    return unsupported("prompt", "The prompt holds something that is no JSON", false)
+    return unsupported("prompt", "The prompt or settings hold something that is no JSON", false)
   }
 }
 

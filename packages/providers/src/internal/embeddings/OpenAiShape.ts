@@ -80,7 +80,7 @@ export interface Facts<Options> {
 }
 
 export const make = <Options extends OpenOptions>(facts: Facts<Options>): EmbeddingWays.EmbeddingWays<Options> =>
-  EmbeddingWays.make((options: Options) => dialectOf(facts, options), facts.keyName)
+  EmbeddingWays.make((options: Options) => dialectOf(facts, options), facts.keyName, facts.keyRequired ?? true)
 
 /** Throws `InvalidOption`. */
 const dialectOf = <Options extends OpenOptions>(facts: Facts<Options>, options: Options): EmbeddingDialect => {

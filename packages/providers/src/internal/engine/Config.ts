@@ -2,10 +2,10 @@
  * Checks what an application wrote down for a model, the same for every dialect. A mistake is an `InvalidOption` that names
  * the option, never the key.
  */
-import { InvalidOption } from "@spillway/core/InvalidOption"
+import { InvalidOption, onlyKeys } from "@spillway/core/InvalidOption"
 import type { Capability } from "@spillway/core/Target"
 import * as Redacted from "effect/Redacted"
-import type { CallSettings } from "../../CallSettings.ts"
+import * as CallSettings from "../../CallSettings.ts"
 import * as Endpoint from "../http/Endpoint.ts"
 import { type HeaderValues, invalidHeader, merge } from "../http/RequestHeaders.ts"
 
@@ -16,7 +16,7 @@ export interface CommonOptions {
   /** Sent with every request; `Redacted` values are hidden wherever headers are printed. */
   readonly headers?: HeaderValues | undefined
   /** What calls do not say themselves. */
-  readonly settings?: CallSettings | undefined
+  readonly settings?: CallSettings.CallSettings | undefined
   /** What this model can do. Default: what the vendor's models usually can. */
   readonly capabilities?: Iterable<Capability> | undefined
 }
@@ -40,10 +40,32 @@ export interface Config {
   /** With the key. */
   readonly headers: HeaderValues
   readonly secret: string | undefined
-  readonly settings: CallSettings
+  readonly settings: CallSettings.CallSettings
   readonly capabilities: ReadonlySet<Capability>
   /** An address below the base URL. `path` begins with a slash and may carry a query. */
   readonly at: (path: string) => Endpoint.Endpoint
+}
+
+/**
+ * An option that nobody reads would be ignored in silence: a misspelt base URL sends the key somewhere else. Throws
+ * `InvalidOption`.
+ */
+export const known = (module: string, options: object, names: ReadonlyArray<string>): void => {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOption(`${module}: options`, "an object with a model", options)
+  }
+  onlyKeys(module, options, new Set(names))
+}
+
+const words: ReadonlySet<unknown> = new Set<Capability>([
+  ...(["tools", "vision", "json-schema", "prefill", "reasoning", "embeddings", "streaming"] as const)
+])
+
+const checkCapabilities = (option: string, given: Iterable<Capability> | undefined): void => {
+  if (given === undefined) return
+  const isList = typeof given === "object" && given !== null && Symbol.iterator in given
+  if (isList && [...given].every((word) => words.has(word))) return
+  throw new InvalidOption(option, `a list of ${[...words].join(", ")}`, given)
 }
 
 /** Throws `InvalidOption`. */
@@ -53,6 +75,8 @@ export const resolve = (input: Input): Config => {
     throw new InvalidOption(option("model"), "a non-empty string", input.model)
   }
   const secret = checkKey(option("apiKey"), input.apiKey, input.keyRequired)
+  checkCapabilities(option("capabilities"), input.capabilities)
+  if (input.settings !== undefined) CallSettings.check(option("settings"), input.settings)
   const headers = input.headers ?? {}
   const invalid = invalidHeader(headers)
   if (invalid !== undefined) {

@@ -2,7 +2,7 @@
 import type { ProviderEmbedding } from "@spillway/core/ProviderEmbedding"
 import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
@@ -11,7 +11,7 @@ import type * as Redacted from "effect/Redacted"
 import { CurrentCallSettings } from "../../CallSettings.ts"
 import { transportOf } from "../http/Clients.ts"
 import * as HttpEmbedding from "./HttpEmbedding.ts"
-import type { WithKeyFrom } from "./Ways.ts"
+import { keyFrom, type WithKeyFrom } from "./KeyFrom.ts"
 
 export interface EmbeddingWays<Options> {
   /** Over the `HttpClient` of the application. Throws `InvalidOption`. */
@@ -29,7 +29,8 @@ export interface EmbeddingWays<Options> {
 /** `keyName`: the variable `layerConfig` reads when it is given no key. */
 export const make = <Options extends { readonly apiKey?: Redacted.Redacted<string> | undefined }>(
   dialectOf: (options: Options) => HttpEmbedding.EmbeddingDialect,
-  keyName: string
+  keyName: string,
+  keyRequired = true
 ): EmbeddingWays<Options> => {
   const layer = (options: Options) => {
     const dialect = dialectOf(options)
@@ -45,7 +46,7 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
     layerConfig: (options) =>
       Layer.unwrap(
         // `Options` without its key, and the key again: the compiler cannot put a generic type together.
-        Effect.map(options.apiKey ?? Config.Redacted(keyName), (apiKey) => layer({ ...options, apiKey } as Options))
+        Effect.map(keyFrom(options.apiKey, keyName, keyRequired), (apiKey) => layer({ ...options, apiKey } as Options))
       )
   }
 }

@@ -12,12 +12,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Fault } from "../errors/Fault.ts"
+import { type Fault, unsupported } from "../errors/Fault.ts"
 import { collect } from "../http/OverHttpClient.ts"
 import type { HttpRequest, Opened, Transport, TransportFailure, Whole } from "../http/Transport.ts"
 import * as Collapse from "../parts/Collapse.ts"
 import { bodyOf, Call, type Line, line } from "./Call.ts"
 import type { Dialect } from "./Dialect.ts"
+import * as EmptyPrompt from "./EmptyPrompt.ts"
 import * as Reading from "./Reading.ts"
 import * as ToolNames from "./ToolNames.ts"
 
@@ -51,6 +52,8 @@ export const make = (dialect: Dialect, transport: Transport): ProviderModel => {
   })
 }
 
+const nothingSaid = unsupported("prompt", "The prompt holds no message", false)
+
 /** Fails without sending anything when the call cannot be said in this dialect. */
 const outgoing = <A>(
   line: Line,
@@ -60,6 +63,7 @@ const outgoing = <A>(
 ): Effect.Effect<A, AiError.AiError> =>
   Effect.withFiber((fiber) => {
     const call = new Call(line, fiber)
+    if (EmptyPrompt.isEmpty(options.prompt)) return Effect.fail(call.error(nothingSaid))
     const { body, settings } = bodyOf(line.dialect, fiber, options, limits, line.method === "stream")
     if (typeof body !== "string") return Effect.fail(call.error(body))
     return Effect.flatMap(call.request(body, settings.headers), (request) => send(call, request))

@@ -4,7 +4,7 @@
  */
 import type { ProviderModel } from "@spillway/core/ProviderModel"
 import * as LanguageModel from "effect/ai/LanguageModel"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
@@ -12,11 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import { transportOf } from "../http/Clients.ts"
 import type { Dialect } from "./Dialect.ts"
 import * as HttpModel from "./HttpModel.ts"
-
-/** Options of a vendor whose key may come from configuration. */
-export type WithKeyFrom<Options> = Omit<Options, "apiKey"> & {
-  readonly apiKey?: Config.Config<Redacted.Redacted<string>> | undefined
-}
+import { keyFrom, type WithKeyFrom } from "./KeyFrom.ts"
 
 /** What every vendor's module exports. */
 export interface Ways<Options> {
@@ -35,10 +31,11 @@ export interface Ways<Options> {
   ) => Layer.Layer<LanguageModel.LanguageModel, Config.ConfigError, HttpClient.HttpClient>
 }
 
-/** `keyName`: the variable `layerConfig` reads when it is given no key. */
+/** `keyName`: the variable `layerConfig` reads when it is given no key; without `keyRequired` it may be missing. */
 export const make = <Options extends { readonly apiKey?: Redacted.Redacted<string> | undefined }>(
   dialectOf: (options: Options) => Dialect,
-  keyName: string
+  keyName: string,
+  keyRequired = true
 ): Ways<Options> => {
   const make = (options: Options) => overClient(dialectOf(options))
   const layer = (options: Options) =>
@@ -50,7 +47,7 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
     layerConfig: (options) =>
       Layer.unwrap(
         // `Options` without its key, and the key again: the compiler cannot put a generic type together.
-        Effect.map(options.apiKey ?? Config.Redacted(keyName), (apiKey) => layer({ ...options, apiKey } as Options))
+        Effect.map(keyFrom(options.apiKey, keyName, keyRequired), (apiKey) => layer({ ...options, apiKey } as Options))
       )
   }
 }

@@ -130,9 +130,11 @@ const noModel =
 // llama.cpp and vLLM of the way they were started, llama.cpp by a 500.
 const capability = anyOf(
   "unsupported_(parameter|value)",
-  "does not support (tools|images|image input)",
+  "do(es)? not support (tools|images?\\b|image[_ ]|vision)",
   "no endpoints found that (support|can handle)",
-  "image input is not supported",
+  "(images?( inputs?)?|vision) (is|are) not supported",
+  // Of servers that know no part but text: the name stands in quotes or backticks.
+  "unknown variant \\W?image_url",
   "requires --(jinja|enable-auto-tool-choice)"
 )
 

@@ -91,10 +91,9 @@ export class GeminiStream implements AnswerState {
     this.fail(cut ? truncated : undecodable("The answer has no candidates"))
   }
 
+  /** A gateway's. Without the word it is no end: only servers of the chat dialect leave the word out. */
   doneMarker(): void {
-    if (this.ended) return
-    if (this.word !== undefined || this.hasContent) this.finish()
-    else this.fail(truncated)
+    this.endOfBytes(true)
   }
 
   endOfBytes(sawBytes: boolean): void {

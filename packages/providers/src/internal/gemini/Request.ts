@@ -56,7 +56,7 @@ export const body = (fixed: Fixed, { options, settings }: DialectCall): string |
       cachedContent: fixed.cachedContent
     })
   } catch {
-    return unsupported("prompt", "The prompt holds something that is no JSON", false)
+    return unsupported("prompt", "The prompt or settings hold something that is no JSON", false)
   }
 }
 

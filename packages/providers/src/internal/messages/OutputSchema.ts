@@ -6,54 +6,19 @@
  * on decoding.
  * Source: https://platform.claude.com/docs/en/build-with-claude/structured-outputs (JSON Schema limitations)
  */
-import { type JsonRecord, list, record } from "../json.ts"
+import { type JsonRecord, record } from "../json.ts"
+import * as Narrowing from "../parts/Narrowing.ts"
 
 export const narrow = (schema: JsonRecord): JsonRecord | undefined =>
-  schema["type"] === "object" && schema["anyOf"] === undefined && !isRecursive(schema) ? node(schema) : undefined
+  schema["type"] === "object" && schema["anyOf"] === undefined && !isRecursive(schema)
+    ? Narrowing.narrow(schema, rules)
+    : undefined
 
-const copied = ["type", "description", "title", "enum", "const", "$ref", "required"] as const
-
-const node = (schema: unknown): JsonRecord | undefined => {
-  const from = record(schema)
-  if (from === undefined || !["type", "anyOf", "oneOf", "$ref", "enum", "const"].some((key) => key in from)) {
-    return undefined
-  }
-  const to: Record<string, unknown> = {}
-  for (const key of copied) if (from[key] !== undefined) to[key] = from[key]
-  const union = from["anyOf"] ?? from["oneOf"]
-  if (union !== undefined) {
-    const members = list(union).map(node)
-    if (members.length === 0 || members.includes(undefined)) return undefined
-    to["anyOf"] = members
-  }
-  if (from["type"] === "array") {
-    const items = node(from["items"])
-    if (items === undefined || from["prefixItems"] !== undefined) return undefined
-    to["items"] = items
-  }
-  if (from["type"] === "object") {
-    if (record(from["additionalProperties"]) !== undefined || from["patternProperties"] !== undefined) return undefined
-    const properties = children(from["properties"])
-    if (properties === undefined) return undefined
-    to["properties"] = properties
-    to["additionalProperties"] = false
-  }
-  if (from["$defs"] !== undefined) {
-    const definitions = children(from["$defs"])
-    if (definitions === undefined) return undefined
-    to["$defs"] = definitions
-  }
-  return to
-}
-
-const children = (value: unknown): Record<string, JsonRecord> | undefined => {
-  const to: Record<string, JsonRecord> = {}
-  for (const [name, child] of Object.entries(record(value) ?? {})) {
-    const narrowed = node(child)
-    if (narrowed === undefined) return undefined
-    to[name] = narrowed
-  }
-  return to
+const rules: Narrowing.Rules = {
+  copied: ["type", "description", "title", "enum", "const", "$ref", "required"],
+  kinds: ["type", "anyOf", "oneOf", "$ref", "enum", "const"],
+  unions: ["anyOf", "oneOf"],
+  ofObject: () => ({})
 }
 
 /** Does a definition lead back to itself, or a reference to the whole? */

@@ -48,7 +48,7 @@ export const body = (fixed: Fixed, { options, settings, streamed }: DialectCall)
       stream: streamed ? true : undefined
     })
   } catch {
-    return unsupported("prompt", "The prompt holds something that is no JSON", false)
+    return unsupported("prompt", "The prompt or settings hold something that is no JSON", false)
   }
 }
 

@@ -11,7 +11,7 @@ import type { CallSettings } from "../../CallSettings.ts"
 export type ThinkingDisplay = "summarized" | "omitted"
 
 /**
- * - `enabled`: up to `budgetTokens` of thinking, an integer >= 1024. It lies inside the cap on output: under a smaller
+ * - `enabled`: up to `budgetTokens` of thinking, an integer in [1024, 1000000]. It lies inside the cap on output: under a smaller
  *   cap the budget shrinks, and below 1024 the call goes out without thinking.
  * - `adaptive`: the model decides how much; `settings.reasoningEffort` steers it.
  * - `between_tools`: only between calls of tools.
@@ -31,7 +31,10 @@ export interface Fixed {
 }
 
 /** The smallest budget the vendor takes, tokens. */
-const smallestBudget = 1024
+export const smallestBudget = 1024
+
+export const kinds: ReadonlyArray<Thinking["type"]> = ["enabled", "adaptive", "between_tools", "disabled"]
+export const displays: ReadonlyArray<ThinkingDisplay> = ["summarized", "omitted"]
 
 export const from = (settings: CallSettings, fixed: Fixed, mayThink: boolean) => {
   const off = settings.reasoningEffort === "none"

@@ -151,12 +151,10 @@ export class ResponsesStream implements AnswerState {
     for (const [place, json] of records(response["output"]).entries()) {
       this.output.end(this.items.listed(json, place), json)
     }
-    this.finish(Finish.wordOf(end, response), (word) =>
-      Finish.reasonOf(end, word, { calls: this.output.called, refusal: this.output.refused })
-    )
+    this.finish(end, Finish.wordOf(end, response))
   }
 
-  private finish(word: string, reasonOf: (word: string) => ReturnType<typeof Finish.reasonOf>): void {
+  private finish(end: Finish.End, word: string): void {
     this.output.close()
     if (!this.settleCalls(word !== "completed")) {
       return this.fail(invalidOutput("The arguments of a tool call are no JSON object, or it has no name"))
@@ -164,7 +162,7 @@ export class ResponsesStream implements AnswerState {
     this.ended = true
     this.parts.push({
       type: "finish",
-      reason: reasonOf(word),
+      reason: Finish.reasonOf(end, word, { calls: this.output.called, refusal: this.output.refused }),
       usage: Usage.normalize(this.usage),
       metadata: { [this.owner]: { finishReason: word, ...this.extras } }
     })
@@ -183,10 +181,9 @@ export class ResponsesStream implements AnswerState {
     return true
   }
 
+  /** A compatible server's. Without the terminal event it is no end: only servers of the chat dialect leave that out. */
   doneMarker(): void {
-    if (this.ended) return
-    if (!this.hasContent) return this.fail(truncated)
-    this.finish("unknown", () => "unknown")
+    this.endOfBytes(true)
   }
 
   endOfBytes(sawBytes: boolean): void {
