@@ -10,6 +10,7 @@
 import * as Azure from "./internal/azure/Access.ts"
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -38,7 +39,7 @@ export interface Options extends Vendor.OpenOptions, Azure.Access {
 }
 
 const ways = Vendor.make<Options>({
-  own: { resource: true, apiVersion: true, token: true, reasoning: true, parallelToolCalls: true },
+  own: { ...Azure.own, reasoning: Table.flag, parallelToolCalls: Table.flag },
   module: "AzureOpenAi",
   baseUrl: Azure.baseUrl,
   keyName: "AZURE_OPENAI_API_KEY",
@@ -74,6 +75,7 @@ export interface EmbeddingOptions extends OpenAiShape.OpenOptions, Azure.Access 
 }
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: { ...Azure.own, ...OpenAiShape.dimensions },
   module: "AzureOpenAi",
   provider: "azure.ai.openai",
   owner: "openai",

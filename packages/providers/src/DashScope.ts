@@ -9,6 +9,7 @@
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 /** The list of models stands outside of the compatible mode. */
@@ -41,11 +42,10 @@ export interface Options extends Vendor.KeyedOptions, Vendor.BudgetOptions {
 const baseUrl = ({ region }: { readonly region?: Region | undefined }) =>
   `https://dashscope${region === "international" ? "-intl" : ""}.aliyuncs.com/compatible-mode/v1`
 
-const checkRegion = ({ region }: { readonly region?: Region | undefined }) =>
-  Vendor.oneOf("DashScope: region", region, ["china", "international"])
+const region = Table.word("china", "international")
 
 const ways = Vendor.make<Options>({
-  own: { thinking: true, thinkingBudget: true, region: true, enableSearch: true, parallelToolCalls: true },
+  own: { ...Vendor.budget, region, enableSearch: Table.flag, parallelToolCalls: Table.flag },
   module: "DashScope",
   baseUrl,
   keyName: "DASHSCOPE_API_KEY",
@@ -53,8 +53,7 @@ const ways = Vendor.make<Options>({
   fields: ({ enableSearch, parallelToolCalls }) => ({
     enable_search: enableSearch,
     parallel_tool_calls: parallelToolCalls
-  }),
-  check: checkRegion
+  })
 })
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
@@ -75,12 +74,12 @@ export interface EmbeddingOptions extends OpenAiShape.KeyedOptions, OpenAiShape.
 }
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: { ...OpenAiShape.dimensions, region },
   module: "DashScope",
   provider: "dashscope",
   baseUrl,
   keyName: "DASHSCOPE_API_KEY",
-  maxTexts: 10,
-  check: checkRegion
+  maxTexts: 10
 })
 
 /**

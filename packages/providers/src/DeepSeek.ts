@@ -11,6 +11,7 @@
  */
 import { InvalidOption } from "@spillway/core/InvalidOption"
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -41,7 +42,7 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { thinking: true, beta: true },
+  own: { ...Vendor.thinking, beta: Table.flag },
   module: "DeepSeek",
   baseUrl: ({ beta }) => `https://api.deepseek.com${beta === true ? "/beta" : ""}`,
   keyName: "DEEPSEEK_API_KEY",

@@ -7,6 +7,7 @@
  * https://console.groq.com/docs/errors
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -33,7 +34,11 @@ export interface Options extends Vendor.KeyedOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { reasoningFormat: true, serviceTier: true, parallelToolCalls: true },
+  own: {
+    reasoningFormat: Table.word("parsed", "hidden", "raw", "none"),
+    serviceTier: Table.word("on_demand", "flex", "auto", "performance"),
+    parallelToolCalls: Table.flag
+  },
   module: "Groq",
   baseUrl: "https://api.groq.com/openai/v1",
   keyName: "GROQ_API_KEY",
@@ -43,9 +48,7 @@ const ways = Vendor.make<Options>({
     reasoning_format: reasoningFormat === "none" ? undefined : reasoningFormat,
     service_tier: serviceTier,
     parallel_tool_calls: parallelToolCalls
-  }),
-  check: ({ reasoningFormat }) =>
-    Vendor.oneOf("Groq: reasoningFormat", reasoningFormat, ["parsed", "hidden", "raw", "none"])
+  })
 })
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */

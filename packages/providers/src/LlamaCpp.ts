@@ -6,6 +6,7 @@
  * Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -32,7 +33,13 @@ export interface Options extends Vendor.OpenOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { thinking: true, chatTemplateKwargs: true, reasoningFormat: true, cachePrompt: true, minP: true },
+  own: {
+    ...Vendor.thinking,
+    chatTemplateKwargs: Table.recordOf(),
+    reasoningFormat: Table.word("auto", "deepseek", "none"),
+    cachePrompt: Table.flag,
+    minP: Table.inShare
+  },
   module: "LlamaCpp",
   baseUrl: "http://localhost:8080/v1",
   keyName: "LLAMA_API_KEY",
@@ -44,9 +51,7 @@ const ways = Vendor.make<Options>({
     reasoning_format: reasoningFormat,
     cache_prompt: cachePrompt,
     min_p: minP
-  }),
-  check: ({ reasoningFormat }) =>
-    Vendor.oneOf("LlamaCpp: reasoningFormat", reasoningFormat, ["auto", "deepseek", "none"])
+  })
 })
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */

@@ -8,6 +8,7 @@
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -32,7 +33,7 @@ export interface Options extends Vendor.KeyedOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { promptMode: true, safePrompt: true, parallelToolCalls: true },
+  own: { promptMode: Table.word("reasoning"), safePrompt: Table.flag, parallelToolCalls: Table.flag },
   module: "Mistral",
   baseUrl: "https://api.mistral.ai/v1",
   keyName: "MISTRAL_API_KEY",
@@ -59,6 +60,7 @@ export const layerConfig = ways.layerConfig
 export interface EmbeddingOptions extends OpenAiShape.KeyedOptions, OpenAiShape.DimensionOptions {}
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: OpenAiShape.dimensions,
   module: "Mistral",
   provider: "mistral_ai",
   baseUrl: "https://api.mistral.ai/v1",

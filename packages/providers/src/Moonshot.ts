@@ -8,6 +8,7 @@
  */
 import { InvalidOption } from "@spillway/core/InvalidOption"
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -35,7 +36,12 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { thinking: true, region: true, keepThinking: true, promptCacheKey: true },
+  own: {
+    ...Vendor.thinking,
+    region: Table.word("global", "china"),
+    keepThinking: Table.word("all"),
+    promptCacheKey: Table.text()
+  },
   module: "Moonshot",
   baseUrl: ({ region }) => `https://api.moonshot.${region === "china" ? "cn" : "ai"}/v1`,
   keyName: "MOONSHOT_API_KEY",
@@ -44,8 +50,7 @@ const ways = Vendor.make<Options>({
     prompt_cache_key: promptCacheKey,
     thinking: keepThinking === undefined ? undefined : { keep: keepThinking }
   }),
-  check: ({ keepThinking, region, thinking }) => {
-    Vendor.oneOf("Moonshot: region", region, ["global", "china"])
+  check: ({ keepThinking, thinking }) => {
     if (keepThinking !== undefined && thinking !== true) {
       throw new InvalidOption("Moonshot: keepThinking", "left out unless thinking is true", keepThinking)
     }

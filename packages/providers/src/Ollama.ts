@@ -43,6 +43,7 @@ export const layerConfig = ways.layerConfig
 export interface EmbeddingOptions extends OpenAiShape.OpenOptions {}
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: OpenAiShape.dimensions,
   module: "Ollama",
   provider: "ollama",
   baseUrl: "http://localhost:11434/v1",

@@ -6,6 +6,7 @@
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -40,13 +41,13 @@ export interface Options extends Vendor.KeyedOptions {
 
 const ways = Vendor.make<Options>({
   own: {
-    organization: true,
-    project: true,
-    reasoning: true,
-    serviceTier: true,
-    promptCacheKey: true,
-    parallelToolCalls: true,
-    store: true
+    organization: Table.text(),
+    project: Table.text(),
+    reasoning: Table.flag,
+    serviceTier: Table.word("auto", "default", "flex", "scale", "priority", "fast"),
+    promptCacheKey: Table.text("1 to 64 characters", /^.{1,64}$/s),
+    parallelToolCalls: Table.flag,
+    store: Table.flag
   },
   module: "OpenAi",
   baseUrl: "https://api.openai.com/v1",
@@ -79,6 +80,7 @@ export interface EmbeddingOptions extends OpenAiShape.KeyedOptions, OpenAiShape.
 }
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: { organization: Table.text(), project: Table.text(), ...OpenAiShape.dimensions },
   module: "OpenAi",
   provider: "openai",
   baseUrl: "https://api.openai.com/v1",

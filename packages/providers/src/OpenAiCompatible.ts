@@ -8,6 +8,7 @@ import type * as Config from "effect/Config"
 import type * as Redacted from "effect/Redacted"
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export interface Options extends Vendor.OpenOptions {
@@ -52,6 +53,12 @@ export interface EmbeddingOptions extends OpenAiShape.OpenOptions {
 }
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: {
+    ...OpenAiShape.dimensions,
+    provider: Table.text(),
+    encoding: Table.word("float", "base64"),
+    maxTexts: Table.count
+  },
   module: "OpenAiCompatible",
   provider: ({ provider }) => provider ?? Profile.generic.provider,
   baseUrl: ({ baseUrl }) => baseUrl,

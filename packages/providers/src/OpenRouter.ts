@@ -9,6 +9,7 @@
  * https://openrouter.ai/docs/use-cases/reasoning-tokens
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 /** `/models` answers without a key; `/key` asks for it. */
@@ -62,15 +63,27 @@ export interface Routing {
   readonly maxPrice?: { readonly prompt?: number | undefined; readonly completion?: number | undefined } | undefined
 }
 
+const routing: Table.Table<keyof Routing> = {
+  order: Table.texts,
+  only: Table.texts,
+  ignore: Table.texts,
+  allowFallbacks: Table.flag,
+  requireParameters: Table.flag,
+  dataCollection: Table.word("allow", "deny"),
+  zeroDataRetention: Table.flag,
+  sort: Table.word("price", "throughput", "latency"),
+  quantizations: Table.texts,
+  maxPrice: Table.object({ prompt: Table.aboveZero, completion: Table.aboveZero })
+}
+
 const ways = Vendor.make<Options>({
   own: {
-    thinking: true,
-    thinkingBudget: true,
-    routing: true,
-    fallbackModels: true,
-    hideReasoning: true,
-    transforms: true,
-    app: true
+    ...Vendor.budget,
+    routing: Table.object(routing),
+    fallbackModels: Table.texts,
+    hideReasoning: Table.flag,
+    transforms: Table.texts,
+    app: Table.object({ url: Table.text(), name: Table.text() })
   },
   module: "OpenRouter",
   baseUrl: "https://openrouter.ai/api/v1",

@@ -8,6 +8,7 @@
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -38,18 +39,16 @@ export interface Options extends Vendor.KeyedOptions, Vendor.BudgetOptions {
 
 const baseUrl = ({ site }: { readonly site?: Site | undefined }) => `https://api.siliconflow.${site ?? "cn"}/v1`
 
-const checkSite = ({ site }: { readonly site?: Site | undefined }) =>
-  Vendor.oneOf("SiliconFlow: site", site, ["cn", "com"])
+const site = Table.word("cn", "com")
 
 const ways = Vendor.make<Options>({
-  own: { thinking: true, thinkingBudget: true, site: true, minP: true },
+  own: { ...Vendor.budget, site, minP: Table.inShare },
   module: "SiliconFlow",
   baseUrl,
   keyName: "SILICONFLOW_API_KEY",
   // Two sites, two price lists: the name tells which.
   profile: ({ site }) => (site === "com" ? profile : { ...profile, provider: "siliconflow-cn" }),
-  fields: ({ minP }) => ({ min_p: minP }),
-  check: checkSite
+  fields: ({ minP }) => ({ min_p: minP })
 })
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
@@ -70,13 +69,13 @@ export interface EmbeddingOptions extends OpenAiShape.KeyedOptions, OpenAiShape.
 }
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: { ...OpenAiShape.dimensions, site },
   module: "SiliconFlow",
   provider: "siliconflow",
   baseUrl,
   keyName: "SILICONFLOW_API_KEY",
   base64: true,
-  maxTexts: 32,
-  check: checkSite
+  maxTexts: 32
 })
 
 /**

@@ -6,6 +6,7 @@
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -26,7 +27,12 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { thinking: true, repetitionPenalty: true, minP: true, safetyModel: true },
+  own: {
+    ...Vendor.thinking,
+    repetitionPenalty: Table.aboveZero,
+    minP: Table.inShare,
+    safetyModel: Table.text()
+  },
   module: "Together",
   baseUrl: "https://api.together.xyz/v1",
   keyName: "TOGETHER_API_KEY",
@@ -53,6 +59,7 @@ export const layerConfig = ways.layerConfig
 export interface EmbeddingOptions extends OpenAiShape.KeyedOptions {}
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: {},
   module: "Together",
   provider: "together_ai",
   baseUrl: "https://api.together.xyz/v1",

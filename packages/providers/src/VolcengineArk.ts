@@ -5,8 +5,8 @@
  *
  * Source: https://www.volcengine.com/docs/82379/1494384, https://www.volcengine.com/docs/82379/1299023 (error codes)
  */
-import { InvalidOption } from "@spillway/core/InvalidOption"
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -28,16 +28,16 @@ export interface Options extends Vendor.KeyedOptions, Vendor.ThinkingOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { thinking: true, region: true, serviceTier: true },
+  own: {
+    ...Vendor.thinking,
+    region: Table.text(`part of a host's name, such as "cn-beijing"`, /^[a-z0-9]+(-[a-z0-9]+)*$/),
+    serviceTier: Table.word("auto", "default")
+  },
   module: "VolcengineArk",
   baseUrl: ({ region = "cn-beijing" }) => `https://ark.${region}.volces.com/api/v3`,
   keyName: "ARK_API_KEY",
   profile,
-  fields: ({ serviceTier }) => ({ service_tier: serviceTier }),
-  check: ({ region }) => {
-    if (region === undefined || /^[a-z0-9]+(-[a-z0-9]+)*$/.test(region)) return
-    throw new InvalidOption("VolcengineArk: region", `part of a host's name, such as "cn-beijing"`, region)
-  }
+  fields: ({ serviceTier }) => ({ service_tier: serviceTier })
 })
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */

@@ -5,6 +5,7 @@
  * Source: https://docs.x.ai/docs/api-reference, https://docs.x.ai/docs/guides/reasoning
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
@@ -27,7 +28,7 @@ export interface Options extends Vendor.KeyedOptions {
 }
 
 const ways = Vendor.make<Options>({
-  own: { conversationId: true, parallelToolCalls: true },
+  own: { conversationId: Table.text(), parallelToolCalls: Table.flag },
   module: "XAi",
   baseUrl: "https://api.x.ai/v1",
   keyName: "XAI_API_KEY",

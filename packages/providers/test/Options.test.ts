@@ -49,6 +49,8 @@ describe("options of a model", () => {
       }
       assert.include(refused(model(name, { ...base, capabilities: "tools" })), `${name}: capabilities`)
       refused(() => modules[name].model(undefined as never))
+      refused(() => modules[name].model("sk-very-secret-key" as never))
+      assert.include(refused(model(name, { ...base, headers: "x-a: very-secret" })), `${name}: headers`)
     })
   }
 

@@ -47,12 +47,19 @@ export const onlyKeys = (where: string, options: object, keys: ReadonlySet<strin
   }
 }
 
+/**
+ * Stands for a value that may be a key or a prompt: says what kind of thing it was, not what it said. Shown as
+ * `a plain string (hidden)`; a value that was left out is shown as it is.
+ */
+export const hiddenKind = (value: unknown): symbol | null | undefined =>
+  value === undefined || value === null ? value : Symbol(`a plain ${Array.isArray(value) ? "list" : typeof value} (hidden)`)
+
 const show = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
   if (typeof value === "object" && value !== null) {
     return Array.isArray(value) ? `a list of ${value.length}` : "an object"
   }
-  // What must not be shown comes as a symbol that says what it was.
+  // See `hiddenKind`.
   if (typeof value === "symbol") return value.description ?? "a symbol"
   return String(value)
 }

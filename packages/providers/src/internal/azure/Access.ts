@@ -1,8 +1,9 @@
 /** Who asks at Azure, and where: a key or a token, a resource or an address. The same for every dialect there. */
-import { InvalidOption } from "@spillway/core/InvalidOption"
+import { hiddenKind, InvalidOption } from "@spillway/core/InvalidOption"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { Dialect } from "../engine/Dialect.ts"
+import * as Table from "../engine/OptionTable.ts"
 import { type Fault, fault } from "../errors/Fault.ts"
 
 export interface Access {
@@ -21,10 +22,21 @@ export interface Access {
   readonly token?: Effect.Effect<Redacted.Redacted<string>, unknown> | undefined
 }
 
+/** For the table of a module's own options. The others of `Access` every vendor has. */
+export const own: Table.Table<"resource" | "apiVersion" | "token"> = {
+  resource: Table.text(),
+  apiVersion: Table.text(),
+  token: (option, value) => {
+    if (!Effect.isEffect(value)) throw new InvalidOption(option, "an Effect that yields a token", hiddenKind(value))
+  }
+}
+
+const hiddenKey = (key: unknown) => (Redacted.isRedacted(key) ? Symbol("a key (hidden)") : hiddenKind(key))
+
 /** Throws `InvalidOption` unless there is one address and one way to show who asks. */
 export const check = (module: string, { apiKey, apiVersion, baseUrl, resource, token }: Access): void => {
   if ((apiKey === undefined) === (token === undefined)) {
-    throw new InvalidOption(`${module}: apiKey`, "given, or else token, and not both", apiKey)
+    throw new InvalidOption(`${module}: apiKey`, "given, or else token, and not both", hiddenKey(apiKey))
   }
   if ((resource === undefined) === (baseUrl === undefined)) {
     throw new InvalidOption(`${module}: resource`, "given, or else baseUrl, and not both", resource)

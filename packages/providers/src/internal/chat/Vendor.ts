@@ -2,17 +2,17 @@
  * A vendor of the chat dialect from a few facts about it: the module's name, where it lives, the variable of its key, its
  * profile, and what its own options say. A vendor's module is these facts, the types of its options, and their docstrings.
  */
-import { InvalidOption, integer, onlyKeys } from "@spillway/core/InvalidOption"
 import type { Capability } from "@spillway/core/Target"
 import type * as Redacted from "effect/Redacted"
 import type { CallSettings } from "../../CallSettings.ts"
-import * as Profile from "../../Profile.ts"
-import * as Config from "../engine/Config.ts"
+import type * as Profile from "../../Profile.ts"
+import * as Table from "../engine/OptionTable.ts"
 import * as Ways from "../engine/Ways.ts"
 import { type OptionalHeaders, present } from "../http/OptionalHeaders.ts"
 import type { HeaderValues } from "../http/RequestHeaders.ts"
 import * as ChatDialect from "./ChatDialect.ts"
-import { type Fields, merge, type Thinking } from "./Settings.ts"
+import { adapted } from "./ProfileChecks.ts"
+import { type Fields, merge } from "./Settings.ts"
 
 /** What the options of every vendor have. */
 export interface CommonOptions {
@@ -55,8 +55,8 @@ export interface BudgetOptions extends ThinkingOptions {
 
 export interface Facts<Options> {
   readonly module: string
-  /** The names of the module's own options, beside those every vendor has: the compiler sees that none is missing. */
-  readonly own: Readonly<Record<Exclude<keyof Options, keyof OpenOptions>, true>>
+  /** The module's own options, beside those every vendor has: the compiler sees that none is missing. */
+  readonly own: Table.Table<Exclude<keyof Options, keyof OpenOptions>>
   /** Default base URL. */
   readonly baseUrl: string | ((options: Options) => string)
   /** The variable `layerConfig` reads. */
@@ -69,13 +69,19 @@ export interface Facts<Options> {
   /** Fields of the body that the vendor's own options mean; `undefined` is left out. */
   readonly fields?: (options: Options) => Fields
   readonly authorize?: (options: Options) => ChatDialect.Input["authorize"]
-  /** Throws `InvalidOption`. */
+  /** What one option says of another. Asked when `own` has passed; throws `InvalidOption`. */
   readonly check?: (options: Options) => void
 }
 
 const common: ReadonlyArray<keyof OpenOptions> = [
   ...(["model", "apiKey", "baseUrl", "headers", "settings", "capabilities", "profile"] as const)
 ]
+
+/** For `own` of a vendor whose models think. */
+export const thinking: Table.Table<keyof ThinkingOptions> = { thinking: Table.flag }
+
+/** For `own` of a vendor whose models think up to a cap. */
+export const budget: Table.Table<keyof BudgetOptions> = { ...thinking, thinkingBudget: Table.count }
 
 type AnyOptions = OpenOptions & BudgetOptions
 
@@ -85,7 +91,7 @@ export const make = <Options extends AnyOptions>(facts: Facts<Options>): Ways.Wa
 /** Throws `InvalidOption`. */
 const inputOf = <Options extends AnyOptions>(facts: Facts<Options>, options: Options): ChatDialect.Input => {
   const { module } = facts
-  Config.known(module, options, [...common, ...Object.keys(facts.own)])
+  Table.options(module, options, common, facts.own)
   facts.check?.(options)
   const baseUrl = options.baseUrl ?? (typeof facts.baseUrl === "string" ? facts.baseUrl : facts.baseUrl(options))
   const vendor = typeof facts.profile === "function" ? facts.profile(options) : facts.profile
@@ -98,39 +104,11 @@ const inputOf = <Options extends AnyOptions>(facts: Facts<Options>, options: Opt
     apiKey: options.apiKey,
     keyRequired: facts.keyRequired ?? true,
     profile: fields === undefined ? profile : { ...profile, extraBody: merge(merge({}, fields), profile.extraBody) },
-    thinking: thinkingOf(module, options),
+    thinking: { on: options.thinking, budget: options.thinkingBudget },
     dialectHeaders: present(facts.headers?.(options) ?? {}),
     headers: options.headers,
     settings: options.settings,
     capabilities: options.capabilities,
     authorize: facts.authorize?.(options)
   }
-}
-
-/** The vendor's profile with the differences of one model. A misspelt field would be ignored in silence. */
-const adapted = (
-  where: string,
-  profile: Profile.Profile,
-  differences: Partial<Profile.Profile> | undefined
-): Profile.Profile => {
-  if (differences === undefined) return profile
-  if (typeof differences !== "object" || differences === null) throw new InvalidOption(where, "an object", differences)
-  onlyKeys(where, differences, keys)
-  return { ...profile, ...differences }
-}
-
-const keys: ReadonlySet<string> = new Set(Object.keys(Profile.generic))
-
-const thinkingOf = (module: string, { thinking, thinkingBudget }: BudgetOptions): Thinking => {
-  if (thinking !== undefined && typeof thinking !== "boolean") {
-    throw new InvalidOption(`${module}: thinking`, "true or false", thinking)
-  }
-  if (thinkingBudget !== undefined) integer(`${module}: thinkingBudget`, thinkingBudget)
-  return { on: thinking, budget: thinkingBudget }
-}
-
-/** Throws `InvalidOption` unless `value` is one of `words`, or absent. */
-export const oneOf = (option: string, value: unknown, words: ReadonlyArray<string>): void => {
-  if (value === undefined || words.includes(value as string)) return
-  throw new InvalidOption(option, `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`, value)
 }

@@ -3,12 +3,12 @@
  *
  * Source: https://ai.google.dev/api/embeddings#method:-models.batchembedcontents
  */
-import { integer } from "@spillway/core/InvalidOption"
 import type { Embedded } from "@spillway/core/ProviderEmbedding"
 import type * as Redacted from "effect/Redacted"
 import * as Config from "../engine/Config.ts"
 import * as EmbeddingWays from "../engine/EmbeddingWays.ts"
 import type { EmbeddingDialect } from "../engine/HttpEmbedding.ts"
+import * as Table from "../engine/OptionTable.ts"
 import { type Fault, undecodable } from "../errors/Fault.ts"
 import { list, record, records } from "../json.ts"
 import { count } from "../parts/Counts.ts"
@@ -38,10 +38,18 @@ export interface Options extends OpenAiShape.CommonOptions, OpenAiShape.Dimensio
 
 const module = "GeminiEmbeddings"
 
+const own: Table.Table<"dimensions" | "taskType"> = {
+  ...OpenAiShape.dimensions,
+  taskType: Table.word(
+    ...["RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT", "SEMANTIC_SIMILARITY", "CLASSIFICATION", "CLUSTERING"],
+    ...["QUESTION_ANSWERING", "FACT_VERIFICATION", "CODE_RETRIEVAL_QUERY"]
+  )
+}
+
 /** Throws `InvalidOption`. */
 const dialectOf = (options: Options): EmbeddingDialect => {
+  Table.options(module, options, OpenAiShape.common, own)
   const { dimensions, taskType } = options
-  if (dimensions !== undefined) integer(`${module}: dimensions`, dimensions)
   const config = Config.resolve({
     module,
     model: options.model,

@@ -7,7 +7,7 @@
  *
  * Source: https://platform.openai.com/docs/api-reference/embeddings
  */
-import { InvalidOption, integer } from "@spillway/core/InvalidOption"
+import { InvalidOption } from "@spillway/core/InvalidOption"
 import type { Embedded } from "@spillway/core/ProviderEmbedding"
 import * as Base64 from "effect/encoding/Base64"
 import type * as Redacted from "effect/Redacted"
@@ -16,6 +16,7 @@ import * as Config from "../engine/Config.ts"
 import type { Dialect } from "../engine/Dialect.ts"
 import * as EmbeddingWays from "../engine/EmbeddingWays.ts"
 import type { EmbeddingDialect } from "../engine/HttpEmbedding.ts"
+import * as Table from "../engine/OptionTable.ts"
 import { type Fault, undecodable } from "../errors/Fault.ts"
 import { type OptionalHeaders, present } from "../http/OptionalHeaders.ts"
 import type { HeaderValues } from "../http/RequestHeaders.ts"
@@ -56,6 +57,8 @@ export interface DimensionOptions {
 
 export interface Facts<Options> {
   readonly module: string
+  /** The module's own options, beside those of `CommonOptions` and the key: the compiler sees that none is missing. */
+  readonly own: Table.Table<Exclude<keyof Options, keyof KeyedOptions>>
   readonly provider: string | ((options: Options) => string)
   /** Key of metadata in errors. Default: `provider`. */
   readonly owner?: string
@@ -79,14 +82,22 @@ export interface Facts<Options> {
   readonly check?: (options: Options) => void
 }
 
+/** What `Table.options` need not check: `Config.resolve` and `spaceOf` do. */
+export const common: ReadonlyArray<string> = ["model", "apiKey", "baseUrl", "headers", "space"] satisfies ReadonlyArray<
+  keyof KeyedOptions
+>
+
+/** For `own` of a vendor whose models can shorten their vectors. */
+export const dimensions: Table.Table<keyof DimensionOptions> = { dimensions: Table.count }
+
 export const make = <Options extends OpenOptions>(facts: Facts<Options>): EmbeddingWays.EmbeddingWays<Options> =>
   EmbeddingWays.make((options: Options) => dialectOf(facts, options), facts.keyName, facts.keyRequired ?? true)
 
 /** Throws `InvalidOption`. */
 const dialectOf = <Options extends OpenOptions>(facts: Facts<Options>, options: Options): EmbeddingDialect => {
+  Table.options(facts.module, options, common, facts.own)
   facts.check?.(options)
   const { dimensions, model } = options
-  if (dimensions !== undefined) integer(`${facts.module}: dimensions`, dimensions)
   const provider = valueOf(facts.provider, options)
   const config = Config.resolve({
     module: facts.module,
@@ -100,7 +111,6 @@ const dialectOf = <Options extends OpenOptions>(facts: Facts<Options>, options: 
     usually: []
   })
   const maxTexts = valueOf(facts.maxTexts, options)
-  if (maxTexts !== undefined) integer(`${facts.module}: maxTexts`, maxTexts)
   const own = {
     ...(valueOf(facts.base64, options) === true ? { encoding_format: "base64" } : undefined),
     ...(dimensions === undefined ? undefined : { [facts.dimensions ?? "dimensions"]: dimensions }),

@@ -2,12 +2,13 @@
  * Checks what an application wrote down for a model, the same for every dialect. A mistake is an `InvalidOption` that names
  * the option, never the key.
  */
-import { InvalidOption, onlyKeys } from "@spillway/core/InvalidOption"
+import { hiddenKind, InvalidOption, onlyKeys } from "@spillway/core/InvalidOption"
 import type { Capability } from "@spillway/core/Target"
 import * as Redacted from "effect/Redacted"
 import * as CallSettings from "../../CallSettings.ts"
 import * as Endpoint from "../http/Endpoint.ts"
 import { type HeaderValues, invalidHeader, merge } from "../http/RequestHeaders.ts"
+import { isObject } from "./OptionChecks.ts"
 
 /** What every vendor's options have. */
 export interface CommonOptions {
@@ -51,9 +52,8 @@ export interface Config {
  * `InvalidOption`.
  */
 export const known = (module: string, options: object, names: ReadonlyArray<string>): void => {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOption(`${module}: options`, "an object with a model", options)
-  }
+  // A string may be the key.
+  if (!isObject(options)) throw new InvalidOption(`${module}: options`, "an object with a model", hiddenKind(options))
   onlyKeys(module, options, new Set(names))
 }
 
@@ -61,12 +61,15 @@ const words: ReadonlySet<unknown> = new Set<Capability>([
   ...(["tools", "vision", "json-schema", "prefill", "reasoning", "embeddings", "streaming"] as const)
 ])
 
-const checkCapabilities = (option: string, given: Iterable<Capability> | undefined): void => {
-  if (given === undefined) return
-  const isList = typeof given === "object" && given !== null && Symbol.iterator in given
+/** Throws `InvalidOption` unless `given` is a list or a set of capabilities: the letters of a word are none. */
+export const capabilities = (option: string, given: unknown): void => {
+  const isList = typeof given === "object" && given !== null && isIterable(given)
   if (isList && [...given].every((word) => words.has(word))) return
   throw new InvalidOption(option, `a list of ${[...words].join(", ")}`, given)
 }
+
+const isIterable = (value: object): value is Iterable<unknown> =>
+  Symbol.iterator in value && typeof value[Symbol.iterator] === "function"
 
 /** Throws `InvalidOption`. */
 export const resolve = (input: Input): Config => {
@@ -75,9 +78,11 @@ export const resolve = (input: Input): Config => {
     throw new InvalidOption(option("model"), "a non-empty string", input.model)
   }
   const secret = checkKey(option("apiKey"), input.apiKey, input.keyRequired)
-  checkCapabilities(option("capabilities"), input.capabilities)
+  if (input.capabilities !== undefined) capabilities(option("capabilities"), input.capabilities)
   if (input.settings !== undefined) CallSettings.check(option("settings"), input.settings)
   const headers = input.headers ?? {}
+  if (!isObject(headers))
+    throw new InvalidOption(option("headers"), "an object of names and values", hiddenKind(headers))
   const invalid = invalidHeader(headers)
   if (invalid !== undefined) {
     throw new InvalidOption(
@@ -106,15 +111,11 @@ const keyHeader = ({ apiKey, auth }: Input): HeaderValues | undefined => {
   return { [auth]: apiKey }
 }
 
-/** Says what kind of thing was given, not what it says. */
-const hidden = (kind: string) => Symbol(`a plain ${kind}, hidden`)
-
 // No value goes into these errors: it would be the key.
 const checkKey = (option: string, key: unknown, required: boolean): string | undefined => {
   if (key === undefined && !required) return undefined
   if (!Redacted.isRedacted(key)) {
-    const got = key === undefined || key === null ? key : hidden(typeof key)
-    throw new InvalidOption(option, "a Redacted string, such as Redacted.make(key)", got)
+    throw new InvalidOption(option, "a Redacted string, such as Redacted.make(key)", hiddenKind(key))
   }
   const value = Redacted.value(key)
   if (typeof value !== "string" || value === "") throw new InvalidOption(option, "a non-empty key", key)

@@ -1,5 +1,5 @@
 /** Where `layerConfig` takes a key from: what it is given, or the vendor's variable. */
-import { InvalidOption } from "@spillway/core/InvalidOption"
+import { hiddenKind, InvalidOption } from "@spillway/core/InvalidOption"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -24,7 +24,5 @@ export const keyFrom = (
   }
   if (Redacted.isRedacted(given)) return Effect.succeed(given)
   if (Config.isConfig(given)) return given
-  throw new InvalidOption("layerConfig: apiKey", `a Config, such as Config.Redacted("${variable}")`, hidden)
+  throw new InvalidOption("layerConfig: apiKey", `a Config, such as Config.Redacted("${variable}")`, hiddenKind(given))
 }
-
-const hidden = Symbol("something else, hidden")
