@@ -44,6 +44,7 @@ const ways = Vendor.make<Options>({
   baseUrl: Azure.baseUrl,
   keyName: "AZURE_OPENAI_API_KEY",
   keyRequired: false,
+  keyWanted: Azure.wantsKey,
   profile: ({ apiVersion, reasoning }) => ({
     ...profile,
     // The older path has the deployment's name in it.
@@ -83,6 +84,7 @@ const vectors = OpenAiShape.make<EmbeddingOptions>({
   baseUrl: Azure.baseUrl,
   keyName: "AZURE_OPENAI_API_KEY",
   keyRequired: false,
+  keyWanted: Azure.wantsKey,
   base64: true,
   maxTexts: 2048,
   authorize: Azure.authorize,

@@ -80,18 +80,20 @@ const checks: { readonly [K in keyof CallSettings]-?: (option: string, value: No
       if (typeof value !== "string" || value === "") throw new InvalidOption(option, "a non-empty text", value)
     },
     headers: (option, value) => {
-      const isRecord = typeof value === "object" && value !== null && !Array.isArray(value)
-      if (!isRecord || !Object.values(value).every((text) => typeof text === "string")) {
+      if (!isObject(value) || !Object.values(value).every((text) => typeof text === "string")) {
         throw new InvalidOption(option, "an object of texts", value)
       }
     }
   }
 
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
 const names: ReadonlySet<string> = new Set(Object.keys(checks))
 
 /** Throws `InvalidOption`, also for names that are none. `where` stands before the name of the setting. */
 export const check = (where: string, settings: CallSettings): void => {
-  if (typeof settings !== "object" || settings === null) throw new InvalidOption(where, "an object", settings)
+  if (!isObject(settings)) throw new InvalidOption(where, "an object", settings)
   onlyKeys(where, settings, names)
   for (const [name, value] of Object.entries(settings)) {
     const one = checks[name as keyof CallSettings] as (option: string, value: unknown) => void

@@ -10,6 +10,7 @@
  * for longer than the shortest time, batch and priority tiers have other prices, and are not in it.
  * Sources: https://models.dev (MIT), https://github.com/BerriAI/litellm (MIT).
  */
+import { InvalidOption } from "@spillway/core/InvalidOption"
 import type { Price } from "@spillway/core/Price"
 import { CurrentPricing, type Pricing } from "@spillway/core/Pricing"
 import * as Layer from "effect/Layer"
@@ -17,6 +18,7 @@ import type { Collected, Facts, Models } from "./internal/catalogue/facts.ts"
 import * as LiteLlm from "./internal/catalogue/liteLlm.ts"
 import * as ModelsDev from "./internal/catalogue/modelsDev.ts"
 import { snapshot as shipped } from "./internal/catalogue/snapshot.ts"
+import * as Checks from "./internal/engine/OptionChecks.ts"
 
 export type { Facts, Models } from "./internal/catalogue/facts.ts"
 
@@ -38,18 +40,18 @@ export interface DecodeOptions {
   readonly asOf?: string
 }
 
-/** Reads the parsed `api.json` of models.dev. One odd entry is left out and named; never fails. */
+/** Reads the parsed `api.json` of models.dev. One odd entry is left out and named. Throws `InvalidOption`. */
 export const fromModelsDev = (json: unknown, options: DecodeOptions = {}): Decoded =>
   decoded(ModelsDev.decode(json, options.asOf), options)
 
-/** Reads the parsed `model_prices_and_context_window.json` of LiteLLM. One odd entry is left out and named; never fails. */
+/** Reads the parsed `model_prices_and_context_window.json` of LiteLLM. One odd entry is left out and named. Throws `InvalidOption`. */
 export const fromLiteLlm = (json: unknown, options: DecodeOptions = {}): Decoded =>
   decoded(LiteLlm.decode(json, options.asOf), options)
 
-const decoded = ({ models, skipped }: Collected, { asOf }: DecodeOptions): Decoded => ({
-  catalogue: { asOf, models },
-  skipped
-})
+const decoded = ({ models, skipped }: Collected, options: DecodeOptions): Decoded => {
+  Checks.object("Catalogue: options", options, ["asOf"])
+  return { catalogue: { asOf: options.asOf, models }, skipped }
+}
 
 /** The list that comes with this package. Made anew at each call: keep it where it is asked often. */
 export const snapshot = (): Catalogue => fromModelsDev(shipped.providers, { asOf: shipped.asOf }).catalogue
@@ -83,11 +85,28 @@ const aliases: ReadonlyMap<string, string> = new Map([
 export const priceOf = (provider: string, model: string, catalogue?: Catalogue): Price | undefined =>
   facts(provider, model, catalogue)?.price
 
-/** Prices of targets by their `provider` and `model`. */
-export const makePricing = (catalogue: Catalogue = snapshot()): Pricing => ({
-  priceOf: ({ model, provider }) => priceOf(provider, model, catalogue)
-})
+/** Prices of targets by their `provider` and `model`. Throws `InvalidOption`. */
+export const makePricing = (catalogue?: Catalogue): Pricing => {
+  check(catalogue)
+  const given = catalogue ?? snapshot()
+  return { priceOf: ({ model, provider }) => priceOf(provider, model, given) }
+}
 
-/** Prices for every router below whose targets name none. Default: the snapshot. */
-export const pricing = (catalogue?: Catalogue): Layer.Layer<never> =>
-  Layer.sync(CurrentPricing, () => makePricing(catalogue))
+/** Prices for every router below whose targets name none. Default: the snapshot. Throws `InvalidOption`. */
+export const pricing = (catalogue?: Catalogue): Layer.Layer<never> => {
+  check(catalogue)
+  return Layer.sync(CurrentPricing, () => makePricing(catalogue))
+}
+
+/** An object that is none would price nothing, in silence. */
+const check = (catalogue: Catalogue | undefined): void => {
+  if (catalogue === undefined) return
+  Checks.object("Catalogue: catalogue", catalogue, ["asOf", "models"])
+  const models: { readonly get?: unknown } = Object(catalogue.models)
+  if (typeof models.get === "function") return
+  throw new InvalidOption(
+    "Catalogue: catalogue.models",
+    "a Map by provider, such as fromModelsDev makes",
+    catalogue.models
+  )
+}

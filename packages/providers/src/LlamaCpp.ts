@@ -1,11 +1,12 @@
 /**
  * A llama.cpp server (`llama-server`). Tools need `--jinja`; a JSON Schema becomes a grammar. The assistant's last message is
  * gone on with as it is. Errors in the middle of a stream come in a field `error:`, and a prompt that is too long may be a
- * 500. `/health` beside `/v1` answers 503 while the model loads.
+ * 500. `/health` beside `/v1` answers 503 while the model loads. Embeddings need `--embeddings` and a pooling other than `none`.
  *
  * Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
  */
 import * as Vendor from "./internal/chat/Vendor.ts"
+import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
 import * as Table from "./internal/engine/OptionTable.ts"
 import * as Profile from "./Profile.ts"
 
@@ -65,3 +66,30 @@ export const layer = ways.layer
 
 /** `layer` with the key from configuration, by default from `LLAMA_API_KEY`. */
 export const layerConfig = ways.layerConfig
+
+/** The server has no `dimensions`: vectors have the model's own length. */
+export interface EmbeddingOptions extends Omit<OpenAiShape.OpenOptions, "dimensions"> {}
+
+const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: {},
+  module: "LlamaCpp",
+  provider: "llama_cpp",
+  baseUrl: "http://localhost:8080/v1",
+  keyName: "LLAMA_API_KEY",
+  keyRequired: false
+})
+
+/**
+ * An embedding model over the `HttpClient` of the application: a client for a router. A text must fit the server's batch
+ * (`--ubatch-size`). Throws `InvalidOption`.
+ */
+export const embeddings = vectors.make
+
+/** The same over the global `fetch`, or a client that is given, for code without Effect. Throws `InvalidOption`. */
+export const embeddingModel = vectors.model
+
+/** The embedding model on its own, without a router, as `EmbeddingModel` of `effect/ai`. Throws `InvalidOption`. */
+export const layerEmbedding = vectors.layer
+
+/** `layerEmbedding` with the key from configuration, by default from `LLAMA_API_KEY`. */
+export const layerEmbeddingConfig = vectors.layerConfig

@@ -5,57 +5,37 @@
  *
  * Source: https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
  */
+import * as TemplateServer from "./internal/chat/TemplateServer.ts"
 import * as Vendor from "./internal/chat/Vendor.ts"
 import * as OpenAiShape from "./internal/embeddings/OpenAiShape.ts"
-import * as Profile from "./Profile.ts"
+import * as Table from "./internal/engine/OptionTable.ts"
+import type * as Profile from "./Profile.ts"
 
 export const profile: Profile.Profile = {
-  ...Profile.generic,
+  ...TemplateServer.profile,
   provider: "vllm",
-  probe: "/../health",
-  capabilities: ["tools", "json-schema", "prefill", "streaming"],
-  prefill: "continue",
-  reasoningIn: { field: "reasoning", always: false },
-  topK: "top_k",
-  thinking: "chat_template_kwargs.enable_thinking",
-  reasoningTokens: "inside"
+  reasoningIn: { field: "reasoning", always: false }
 }
 
-export interface Options extends Vendor.OpenOptions, Vendor.ThinkingOptions {
-  /** Name of the template's switch for thinking: Qwen and GLM have the first, DeepSeek the second. Default `enable_thinking`. */
-  readonly thinkingSwitch?: "enable_thinking" | "thinking" | undefined
-  /** Further words for the chat template. Default none. */
-  readonly chatTemplateKwargs?: Readonly<Record<string, unknown>> | undefined
+export interface Options extends TemplateServer.Options {
   /** Calls with a lower number are served first (`--scheduling-policy priority`). Integer, default 0. */
   readonly priority?: number | undefined
-  /** Tokens below this share of the likeliest one are left out. In [0, 1], default 0. */
-  readonly minP?: number | undefined
   /** Above 1, what has appeared already becomes less likely. > 0, default 1. */
   readonly repetitionPenalty?: number | undefined
 }
 
 const ways = Vendor.make<Options>({
-  own: {
-    thinking: true,
-    thinkingSwitch: true,
-    chatTemplateKwargs: true,
-    priority: true,
-    minP: true,
-    repetitionPenalty: true
-  },
+  own: { ...TemplateServer.own, priority: Table.whole, repetitionPenalty: Table.aboveZero },
   module: "VLlm",
   baseUrl: "http://localhost:8000/v1",
   keyName: "VLLM_API_KEY",
   keyRequired: false,
-  profile: ({ thinkingSwitch }) =>
-    thinkingSwitch === undefined ? profile : { ...profile, thinking: `chat_template_kwargs.${thinkingSwitch}` },
-  fields: ({ chatTemplateKwargs, minP, priority, repetitionPenalty }) => ({
-    chat_template_kwargs: chatTemplateKwargs,
-    priority,
-    min_p: minP,
-    repetition_penalty: repetitionPenalty
-  }),
-  check: ({ thinkingSwitch }) => Vendor.oneOf("VLlm: thinkingSwitch", thinkingSwitch, ["enable_thinking", "thinking"])
+  profile: TemplateServer.switched(profile),
+  fields: (options) => ({
+    ...TemplateServer.fields(options),
+    priority: options.priority,
+    repetition_penalty: options.repetitionPenalty
+  })
 })
 
 /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
@@ -73,6 +53,7 @@ export const layerConfig = ways.layerConfig
 export interface EmbeddingOptions extends OpenAiShape.OpenOptions {}
 
 const vectors = OpenAiShape.make<EmbeddingOptions>({
+  own: OpenAiShape.dimensions,
   module: "VLlm",
   provider: "vllm",
   baseUrl: "http://localhost:8000/v1",

@@ -11,10 +11,12 @@ import * as AzureOpenAi from "../src/AzureOpenAi.ts"
 import * as CallSettings from "../src/CallSettings.ts"
 import * as DashScope from "../src/DashScope.ts"
 import * as GeminiEmbeddings from "../src/GeminiEmbeddings.ts"
+import * as LlamaCpp from "../src/LlamaCpp.ts"
 import * as Mistral from "../src/Mistral.ts"
 import * as Ollama from "../src/Ollama.ts"
 import * as OpenAi from "../src/OpenAi.ts"
 import * as OpenAiCompatible from "../src/OpenAiCompatible.ts"
+import * as SgLang from "../src/SgLang.ts"
 import * as SiliconFlow from "../src/SiliconFlow.ts"
 import * as Together from "../src/Together.ts"
 import * as VLlm from "../src/VLlm.ts"
@@ -103,6 +105,15 @@ const vendors: ReadonlyArray<readonly [string, Made, string, object, space: stri
     "embed-1",
     "vllm"
   ],
+  [
+    "SgLang",
+    SgLang.embeddings({ ...keyed, dimensions: 2 }),
+    "http://localhost:30000/v1/embeddings",
+    { dimensions: 2 },
+    "embed-1@2",
+    "sglang"
+  ],
+  ["LlamaCpp", LlamaCpp.embeddings(keyed), "http://localhost:8080/v1/embeddings", {}, "embed-1", "llama_cpp"],
   [
     "OpenAiCompatible",
     OpenAiCompatible.embeddings({ ...keyed, baseUrl: "https://a.example/v1?x=1", provider: "acme" }),

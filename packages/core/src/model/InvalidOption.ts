@@ -52,7 +52,9 @@ export const onlyKeys = (where: string, options: object, keys: ReadonlySet<strin
  * `a plain string (hidden)`; a value that was left out is shown as it is.
  */
 export const hiddenKind = (value: unknown): symbol | null | undefined =>
-  value === undefined || value === null ? value : Symbol(`a plain ${Array.isArray(value) ? "list" : typeof value} (hidden)`)
+  value === undefined || value === null
+    ? value
+    : Symbol(`a plain ${Array.isArray(value) ? "list" : typeof value} (hidden)`)
 
 const show = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)

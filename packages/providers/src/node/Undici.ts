@@ -17,6 +17,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { Agent, type Dispatcher } from "undici"
+import * as Checks from "../internal/engine/OptionChecks.ts"
 import * as Transport from "../internal/http/Transport.ts"
 import { type Exchange, StreamExchange, WholeExchange } from "./internal/Exchanges.ts"
 import * as Starts from "./internal/Starts.ts"
@@ -31,28 +32,36 @@ export interface Options {
 }
 
 /** An `HttpClient` over a pool of its own, which is closed with the layer. Throws `InvalidOption`. */
-export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.effect(
+export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient> => {
+  const settings = settingsOf(options)
+  return Layer.effect(
     HttpClient.HttpClient,
     Effect.map(
       Effect.acquireRelease(
-        Effect.sync(() => agent(options)),
+        Effect.sync(() => new Agent(settings)),
         (agent) => Effect.promise(() => agent.destroy())
       ),
       client
     )
   )
+}
 
 /** undici's pool with the settings of `options`, for `client`. Whoever makes it closes it. Throws `InvalidOption`. */
-export const agent = (options: Options = {}): Agent =>
-  new Agent({
+export const agent = (options: Options = {}): Agent => new Agent(settingsOf(options))
+
+const names: Record<keyof Options, true> = { connections: true, keepAlive: true, connectTimeout: true }
+
+const settingsOf = (options: Options): Agent.Options => {
+  Checks.object("Undici: options", options, Object.keys(names))
+  return {
     connections: options.connections === undefined ? null : integer("Undici: connections", options.connections),
     keepAliveTimeout: positiveMillis("Undici: keepAlive", options.keepAlive ?? "30 seconds"),
     connect: { timeout: positiveMillis("Undici: connectTimeout", options.connectTimeout ?? "10 seconds") },
     // No limits on silence and on answers: the router's clocks know the call.
     headersTimeout: 0,
     bodyTimeout: 0
-  })
+  }
+}
 
 /** An `HttpClient` over a dispatcher of yours: an `Agent` with certificates, a `ProxyAgent`, … Default: a new `agent()`. */
 export const client = (dispatcher: Dispatcher = agent()): HttpClient.HttpClient => {

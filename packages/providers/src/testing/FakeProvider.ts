@@ -22,9 +22,10 @@
  * `/user/balance` as DeepSeek has it, and GET `/health` without a key. A model's name in a path is percent-encoded.
  * Messages requires `anthropic-version` and `max_tokens`. Counting tokens and GET ask no script. Node only.
  */
-import { InvalidOption, integer } from "@spillway/core/InvalidOption"
+import { hiddenKind, InvalidOption, integer } from "@spillway/core/InvalidOption"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Checks from "../internal/engine/OptionChecks.ts"
 import type { Behaviour } from "./internal/Reaction.ts"
 import { RequestBook } from "./internal/RequestBook.ts"
 import { Scripts } from "./internal/Scripts.ts"
@@ -107,6 +108,7 @@ export const make = (options: Options): Effect.Effect<FakeProvider, never, Scope
 
 /** Runs until `close` is called, or `await using` ends. Rejects with `InvalidOption`. */
 export const start = async (options: Options): Promise<Started> => {
+  check(options)
   const book = new RequestBook(integer("FakeProvider: keep", options.keep ?? 10_000))
   const scripts = new Scripts(seedOf(options), accountLimit(options))
   for (const [model, behaviour] of Object.entries(options.models)) scripts.set(model, behaviour)
@@ -154,6 +156,21 @@ export const start = async (options: Options): Promise<Started> => {
     close,
     [Symbol.asyncDispose]: close
   }
+}
+
+const names: Record<keyof Options, true> = {
+  ...{ models: true, apiKey: true, seed: true, accountConcurrency: true, keep: true, port: true, health: true }
+}
+
+const check = (options: Options): void => {
+  Checks.object("FakeProvider: options", options, Object.keys(names))
+  if (!Checks.isObject(options.models)) {
+    throw new InvalidOption("FakeProvider: models", "an object of a behaviour for each model", options.models)
+  }
+  // It is the server's side of the key, and would be compared with: a Redacted one is never right.
+  const { apiKey } = options
+  if (apiKey === undefined || (typeof apiKey === "string" && apiKey !== "")) return
+  throw new InvalidOption("FakeProvider: apiKey", "a non-empty string", hiddenKind(apiKey))
 }
 
 const seedOf = ({ seed = 1 }: Options): number => {

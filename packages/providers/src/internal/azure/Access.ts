@@ -31,6 +31,9 @@ export const own: Table.Table<"resource" | "apiVersion" | "token"> = {
   }
 }
 
+/** Who has a token needs no key. */
+export const wantsKey = ({ token }: Pick<Access, "token">): boolean => token === undefined
+
 const hiddenKey = (key: unknown) => (Redacted.isRedacted(key) ? Symbol("a key (hidden)") : hiddenKind(key))
 
 /** Throws `InvalidOption` unless there is one address and one way to show who asks. */

@@ -63,6 +63,8 @@ export interface Facts<Options> {
   readonly keyName: string
   /** `false`: a server without keys is fine. Default true. */
   readonly keyRequired?: boolean
+  /** Must `layerConfig` find a key? Default: `keyRequired`. */
+  readonly keyWanted?: (options: Ways.WithKeyFrom<Options>) => boolean
   readonly profile: Profile.Profile | ((options: Options) => Profile.Profile)
   /** Headers that the vendor's own options mean. */
   readonly headers?: (options: Options) => OptionalHeaders
@@ -86,7 +88,11 @@ export const budget: Table.Table<keyof BudgetOptions> = { ...thinking, thinkingB
 type AnyOptions = OpenOptions & BudgetOptions
 
 export const make = <Options extends AnyOptions>(facts: Facts<Options>): Ways.Ways<Options> =>
-  Ways.make((options: Options) => ChatDialect.make(inputOf(facts, options)), facts.keyName, facts.keyRequired ?? true)
+  Ways.make(
+    (options: Options) => ChatDialect.make(inputOf(facts, options)),
+    facts.keyName,
+    facts.keyWanted ?? facts.keyRequired
+  )
 
 /** Throws `InvalidOption`. */
 const inputOf = <Options extends AnyOptions>(facts: Facts<Options>, options: Options): ChatDialect.Input => {

@@ -38,7 +38,7 @@ export interface Options extends OpenAiShape.CommonOptions, OpenAiShape.Dimensio
 
 const module = "GeminiEmbeddings"
 
-const own: Table.Table<"dimensions" | "taskType"> = {
+const table: Table.Table<"dimensions" | "taskType"> = {
   ...OpenAiShape.dimensions,
   taskType: Table.word(
     ...["RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT", "SEMANTIC_SIMILARITY", "CLASSIFICATION", "CLUSTERING"],
@@ -48,7 +48,7 @@ const own: Table.Table<"dimensions" | "taskType"> = {
 
 /** Throws `InvalidOption`. */
 const dialectOf = (options: Options): EmbeddingDialect => {
-  Table.options(module, options, OpenAiShape.common, own)
+  Table.options(module, options, OpenAiShape.common, table)
   const { dimensions, taskType } = options
   const config = Config.resolve({
     module,

@@ -66,6 +66,8 @@ export interface Facts<Options> {
   readonly keyName: string
   /** `false`: a server without keys is fine. Default true. */
   readonly keyRequired?: boolean
+  /** Must `layerConfig` find a key? Default: `keyRequired`. */
+  readonly keyWanted?: (options: EmbeddingWays.WithKeyFrom<Options>) => boolean
   /** See `Profile.auth`. Default `bearer`. */
   readonly auth?: string
   /** Is `encoding_format: base64` known? Default false. */
@@ -91,7 +93,11 @@ export const common: ReadonlyArray<string> = ["model", "apiKey", "baseUrl", "hea
 export const dimensions: Table.Table<keyof DimensionOptions> = { dimensions: Table.count }
 
 export const make = <Options extends OpenOptions>(facts: Facts<Options>): EmbeddingWays.EmbeddingWays<Options> =>
-  EmbeddingWays.make((options: Options) => dialectOf(facts, options), facts.keyName, facts.keyRequired ?? true)
+  EmbeddingWays.make(
+    (options: Options) => dialectOf(facts, options),
+    facts.keyName,
+    facts.keyWanted ?? facts.keyRequired
+  )
 
 /** Throws `InvalidOption`. */
 const dialectOf = <Options extends OpenOptions>(facts: Facts<Options>, options: Options): EmbeddingDialect => {

@@ -13,6 +13,8 @@ import { transportOf } from "../http/Clients.ts"
 import * as HttpEmbedding from "./HttpEmbedding.ts"
 import { keyFrom, type WithKeyFrom } from "./KeyFrom.ts"
 
+export type { WithKeyFrom } from "./KeyFrom.ts"
+
 export interface EmbeddingWays<Options> {
   /** Over the `HttpClient` of the application. Throws `InvalidOption`. */
   readonly make: (options: Options) => Effect.Effect<ProviderEmbedding, never, HttpClient.HttpClient>
@@ -30,7 +32,7 @@ export interface EmbeddingWays<Options> {
 export const make = <Options extends { readonly apiKey?: Redacted.Redacted<string> | undefined }>(
   dialectOf: (options: Options) => HttpEmbedding.EmbeddingDialect,
   keyName: string,
-  keyRequired = true
+  keyRequired: boolean | ((options: WithKeyFrom<Options>) => boolean) = true
 ): EmbeddingWays<Options> => {
   const layer = (options: Options) => {
     const dialect = dialectOf(options)
@@ -43,11 +45,13 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
     make: (options) => overClient(dialectOf(options)),
     model: (options, client) => HttpEmbedding.make(dialectOf(options), transportOf(client)),
     layer,
-    layerConfig: (options) =>
-      Layer.unwrap(
+    layerConfig: (options) => {
+      const isRequired = typeof keyRequired === "function" ? keyRequired : () => keyRequired
+      return Layer.unwrap(
         // `Options` without its key, and the key again: the compiler cannot put a generic type together.
-        Effect.map(keyFrom(options.apiKey, keyName, keyRequired), (apiKey) => layer({ ...options, apiKey } as Options))
+        Effect.map(keyFrom(options, keyName, isRequired), (apiKey) => layer({ ...options, apiKey } as Options))
       )
+    }
   }
 }
 

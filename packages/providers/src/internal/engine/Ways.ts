@@ -14,6 +14,8 @@ import type { Dialect } from "./Dialect.ts"
 import * as HttpModel from "./HttpModel.ts"
 import { keyFrom, type WithKeyFrom } from "./KeyFrom.ts"
 
+export type { WithKeyFrom } from "./KeyFrom.ts"
+
 /** What every vendor's module exports. */
 export interface Ways<Options> {
   /** A model over the `HttpClient` of the application. Throws `InvalidOption`. */
@@ -35,7 +37,7 @@ export interface Ways<Options> {
 export const make = <Options extends { readonly apiKey?: Redacted.Redacted<string> | undefined }>(
   dialectOf: (options: Options) => Dialect,
   keyName: string,
-  keyRequired = true
+  keyRequired: boolean | ((options: WithKeyFrom<Options>) => boolean) = true
 ): Ways<Options> => {
   const make = (options: Options) => overClient(dialectOf(options))
   const layer = (options: Options) =>
@@ -44,11 +46,13 @@ export const make = <Options extends { readonly apiKey?: Redacted.Redacted<strin
     make,
     model: (options, client) => HttpModel.make(dialectOf(options), transportOf(client)),
     layer,
-    layerConfig: (options) =>
-      Layer.unwrap(
+    layerConfig: (options) => {
+      const isRequired = typeof keyRequired === "function" ? keyRequired : () => keyRequired
+      return Layer.unwrap(
         // `Options` without its key, and the key again: the compiler cannot put a generic type together.
-        Effect.map(keyFrom(options.apiKey, keyName, keyRequired), (apiKey) => layer({ ...options, apiKey } as Options))
+        Effect.map(keyFrom(options, keyName, isRequired), (apiKey) => layer({ ...options, apiKey } as Options))
       )
+    }
   }
 }
 
