@@ -35,6 +35,7 @@ export const make = (options: Options): Gate<Permit> => {
       inFlight--
       return noEvents
     },
+    headroom: () => 1 - inFlight / limit,
     snapshot: () => ({ state: inFlight < limit ? "free" : "full", inFlight, maxInFlight: limit }),
     restore: () => {}
   }

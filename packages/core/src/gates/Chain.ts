@@ -44,6 +44,8 @@ export interface Chain {
     now: Millis,
     measured?: Measured
   ) => ReadonlyArray<GateEvent>
+  /** The least of what its gates have left, in [0, 1]; `undefined` when none of them counts. */
+  readonly headroom: (now: Millis) => number | undefined
   /** By gate name. */
   readonly snapshot: (now: Millis) => Readonly<Record<string, GateSnapshot>>
   /** Takes up what it finds for its gates; a gate that is not in the snapshot stays as it is. */
@@ -83,8 +85,18 @@ export const make = (list: ReadonlyArray<Gate>): Chain => {
     if (events.length > 0) held = held.concat(events)
   }
 
+  const counting = gates.filter((gate) => gate.headroom !== undefined)
+
   return {
     gates,
+    headroom: (now) => {
+      let least: number | undefined
+      for (const gate of counting) {
+        const left = gate.headroom?.(now)
+        if (left !== undefined && (least === undefined || left < least)) least = left
+      }
+      return least
+    },
     peek: (now, cost) => {
       for (const gate of gates) {
         const verdict = gate.peek(now, cost)

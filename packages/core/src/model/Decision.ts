@@ -1,4 +1,5 @@
 /** What the router decided and did: as data, for people, audits and tests. No prompt, no answer, no key. */
+import type { Violation } from "./Constraints.ts"
 import type { AttemptReason, Priority } from "./Cost.ts"
 import type { Millis, RejectReason, ReportedLimit } from "./Gate.ts"
 
@@ -90,7 +91,7 @@ export interface CandidateView<Id extends string = string> {
   readonly successRate: number
   readonly latencyMs: Millis | undefined
   /** `undefined`: may be picked. */
-  readonly excluded: RejectReason | "Capability" | "Region" | "Context" | "NotAllowed" | undefined
+  readonly excluded: RejectReason | Violation | undefined
   readonly retryInMs: Millis | undefined
   /** As the strategy sees it; lower is better. `undefined` where the strategy has no score. */
   readonly score: number | undefined

@@ -113,6 +113,8 @@ export interface Gate<P extends object = object> {
   readonly snapshot: (now: Millis) => GateSnapshot
   /** Takes up a snapshot. Permits that were out when it was made are not in it. */
   readonly restore: (snapshot: GateSnapshot, now: Millis) => void
+  /** Share that is left of what it limits, in [0, 1]; left out where it limits nothing that can be counted. Changes nothing. */
+  readonly headroom?: (now: Millis) => number | undefined
   /** Forgets what keeps it closed, when a person says so. Permits that are out stay out. */
   readonly clear?: (now: Millis) => void
 }

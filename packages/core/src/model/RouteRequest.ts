@@ -2,35 +2,29 @@
  * What a decision may see of a call: facts derived from it, never the prompt or the answer.
  */
 import * as Duration from "effect/Duration"
+import * as Constraints from "./Constraints.ts"
 import type { Cost, Priority } from "./Cost.ts"
 import { InvalidOption, integer, onlyKeys } from "./InvalidOption.ts"
-import type { Capability, Target } from "./Target.ts"
+import type { PromptPrefix } from "./PromptPrefix.ts"
 
-/** Hard constraints. They filter: no failover, no affinity and no panic crosses them. */
-export interface Constraints {
-  /** The target must have all of these. Default none. */
-  readonly capabilities?: ReadonlyArray<Capability> | undefined
-  /** The target's region must be one of these. Default any. */
-  readonly regions?: ReadonlyArray<string> | undefined
-  /** Tokens that prompt and answer need together; a target with a smaller known context window is left out. */
-  readonly contextTokens?: number | undefined
-  /** Only targets for which this says true. Called per decision: keep it cheap and pure. */
-  readonly allow?: ((target: Target) => boolean) | undefined
-}
-
-/** What an application may say about a call. All of it is optional. */
-export interface Options {
+/** What an application may say about a call. All of it is optional. `Id` are the targets it may name. */
+export interface Options<Id extends string = string> {
   /** Who is served first while calls wait, and who is shed last. Default `"P1"`. */
   readonly priority?: Priority | undefined
   /** Bound on the whole call: waiting, every attempt, back-off, and for a stream its last part. > 0, default 5 minutes. */
   readonly deadline?: Duration.Input | undefined
   /** Tenants take turns in the queue, and never share cached answers. */
   readonly tenant?: string | undefined
-  /** Calls with the same key like the same target: for strategies of your own; none built in reads it. */
+  /** Calls with the same key like the same target: a conversation, a user. For `Affinity` and the like. */
   readonly affinityKey?: string | undefined
   /** Tokens, which gates see as the call's cost. Default: a routed model estimates them where a gate asks; else 0 / 0, unknown. */
   readonly estimatedTokens?: { readonly input: number; readonly output: number } | undefined
-  readonly needs?: Constraints | undefined
+  readonly needs?: Constraints.Constraints<Id> | undefined
+  /**
+   * How the prompt begins, as hashes of its blocks (`PromptPrefix.of`): targets that have seen the same beginning answer it
+   * sooner and cheaper. For `PrefixCache`. Default: a routed model makes it from the prompt where a strategy asks; else none.
+   */
+  readonly promptPrefix?: PromptPrefix | undefined
   /** False: never sent a second time once an attempt has begun. Default true. */
   readonly idempotent?: boolean | undefined
   /**
@@ -56,7 +50,9 @@ export interface RouteRequest {
   readonly affinityKey: string | undefined
   readonly cost: Cost
   /** `undefined`: no constraint, every target qualifies. */
-  readonly needs: Constraints | undefined
+  readonly needs: Constraints.Constraints | undefined
+  /** Made when first asked for. */
+  readonly promptPrefix: PromptPrefix | undefined
   readonly idempotent: boolean
   readonly cacheKey: string | undefined
   readonly maxOutputTokens: number | undefined
@@ -72,10 +68,19 @@ export interface RouteRequest {
 
 /** Those of `Options`, and those that stand beside them in one object: of streams, Promises and the hand-off. */
 const optionKeys: ReadonlySet<string> = new Set([
-  ...["priority", "deadline", "tenant", "affinityKey", "estimatedTokens", "needs", "idempotent", "cacheKey"],
+  ...[
+    "priority",
+    "deadline",
+    "tenant",
+    "affinityKey",
+    "estimatedTokens",
+    "needs",
+    "idempotent",
+    "cacheKey",
+    "promptPrefix"
+  ],
   ...["maxOutputTokens", "tags", "isContent", "isEnd", "isIrrevocable", "onBreak", "signal", "after", "expected"]
 ])
-const needKeys: ReadonlySet<string> = new Set(["capabilities", "regions", "contextTokens", "allow"])
 
 const TypeId = "~@spillway/core/RouteRequest"
 const noTags: Readonly<Record<string, string>> = {}
@@ -92,22 +97,13 @@ export const make = (options: Options = {}): RouteRequest => {
     throw new InvalidOption(`${where}: idempotent`, "true or false", options.idempotent)
   }
   onlyKeys(where, options, optionKeys)
-  if (options.needs !== undefined) {
-    if (typeof options.needs !== "object" || options.needs === null) {
-      throw new InvalidOption(`${where}: needs`, "an object", options.needs)
-    }
-    onlyKeys(`${where}: needs`, options.needs, needKeys)
-    const { contextTokens } = options.needs
-    if (contextTokens !== undefined) integer(`${where}: needs.contextTokens`, contextTokens, 0)
-  }
+  if (options.needs !== undefined) Constraints.check(`${where}: needs`, options.needs)
   for (const name of ["cacheKey", "tenant", "affinityKey"] as const) {
     const value = options[name]
     if (value !== undefined && typeof value !== "string") throw new InvalidOption(`${where}: ${name}`, "a text", value)
   }
-  for (const list of ["regions", "capabilities"] as const) {
-    const value = options.needs?.[list]
-    if (value !== undefined && !Array.isArray(value))
-      throw new InvalidOption(`${where}: needs.${list}`, "a list", value)
+  if (options.promptPrefix !== undefined && typeof options.promptPrefix?.blocks !== "function") {
+    throw new InvalidOption(`${where}: promptPrefix`, "what PromptPrefix.of returns", options.promptPrefix)
   }
   if (options.priority !== undefined && !priorities.has(options.priority)) {
     throw new InvalidOption(`${where}: priority`, `one of "P0", "P1", "P2", "P3"`, options.priority)
@@ -131,6 +127,7 @@ export const make = (options: Options = {}): RouteRequest => {
       reason: "primary"
     },
     needs: options.needs,
+    promptPrefix: options.promptPrefix,
     idempotent: options.idempotent ?? true,
     cacheKey: options.cacheKey,
     maxOutputTokens:
@@ -157,27 +154,4 @@ export const positiveMillis = (option: string, input: Duration.Input): number =>
   const millis = duration._tag === "Some" ? Duration.toMillis(duration.value) : Number.NaN
   if (millis > 0) return millis
   throw new InvalidOption(option, `a duration > 0, such as "30 seconds" or 1500 (milliseconds)`, input)
-}
-
-/** Words of `violated`: exclusions that no waiting changes. */
-export const violations: ReadonlySet<string> = new Set(["Capability", "Region", "Context", "NotAllowed"])
-
-/** Why `target` cannot take the request at all, or `undefined` when it can. */
-export const violated = (
-  needs: Constraints,
-  target: Target
-): "Capability" | "Region" | "Context" | "NotAllowed" | undefined => {
-  if (needs.capabilities !== undefined) {
-    for (const capability of needs.capabilities) if (!target.capabilities.has(capability)) return "Capability"
-  }
-  if (needs.regions !== undefined && (target.region === undefined || !needs.regions.includes(target.region)))
-    return "Region"
-  if (
-    needs.contextTokens !== undefined &&
-    target.contextWindow !== undefined &&
-    needs.contextTokens > target.contextWindow
-  ) {
-    return "Context"
-  }
-  return needs.allow === undefined || needs.allow(target) ? undefined : "NotAllowed"
 }

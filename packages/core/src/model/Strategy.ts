@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Candidate } from "./Candidate.ts"
-import type { Millis, Rng } from "./Gate.ts"
+import type { Measured, Millis, Rng } from "./Gate.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { RouteRequest } from "./RouteRequest.ts"
 
@@ -17,17 +17,30 @@ export type Eligible = (candidate: Candidate) => boolean
 export interface Picker {
   /** One eligible candidate, or `undefined` when none is. Synchronous; must not keep `eligible`. */
   readonly pick: (request: RouteRequest, eligible: Eligible, now: Millis, rng: Rng) => Candidate | undefined
-  /** Told once per attempt, when its permit is given back. */
-  readonly settled?: (candidate: Candidate, outcome: Outcome, now: Millis) => void
+  /** Told once per attempt, when its permit is given back. `settlement` is for the time of the call: do not keep it. */
+  readonly settled?: (candidate: Candidate, outcome: Outcome, now: Millis, settlement: Settlement) => void
   /** The score of a candidate as `pick` would see it now; lower is better. Changes nothing. For `explain` and dashboards. */
   readonly score?: (candidate: Candidate, request: RouteRequest, now: Millis) => number
 }
 
-export interface Strategy {
+/** What an attempt showed beside its outcome. */
+export interface Settlement extends Measured {
+  readonly request: RouteRequest
+  /** USD; `undefined` where price or tokens are not known. */
+  readonly costUsd: number | undefined
+}
+
+/** `Id`: the targets it names, so that `createRouter` takes none that does not exist. */
+export interface Strategy<out Id extends string = string> {
   /** Short, for spans and records, e.g. `p2c-peak-ewma`. */
   readonly name: string
-  /** Called for a set of targets (one tier) and again when the set changes. */
-  readonly make: (candidates: ReadonlyArray<Candidate>) => Effect.Effect<Picker, never, Scope.Scope>
+  /** The targets it names: a router that lacks one of them is not made. */
+  readonly targets?: ReadonlyArray<Id>
+  /**
+   * Called for a set of targets (one tier) and again when the set changes; `before` is then its last picker for that tier, and
+   * candidates that stay are the same objects. The scope of the last picker closes when the new one is in use.
+   */
+  readonly make: (candidates: ReadonlyArray<Candidate>, before?: Picker) => Effect.Effect<Picker, never, Scope.Scope>
 }
 
 /** The strategy of an application. Swap it by a layer: `Layer.succeed(CurrentStrategy, PowerOfTwo.make(...))`. */

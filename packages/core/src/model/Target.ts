@@ -44,7 +44,10 @@ export interface TargetSpec<Id extends string = string, C = unknown> {
   readonly provider?: string
   /** Model name for people and telemetry. Default: the client's own `model`, else the id. */
   readonly model?: string
+  /** Where it computes and keeps data, e.g. `"eu-west"`: for `needs.regions` and `NearestRegion`. */
   readonly region?: string
+  /** It promises to keep nothing of prompt and answer. Default false: nothing is known to be promised. */
+  readonly zeroRetention?: boolean
   /** For constraints (`needs.allow`) and strategies of your own. */
   readonly tags?: Readonly<Record<string, string>>
   /** Default: the client's own `capabilities`, else none are claimed and requests that need one go elsewhere. */
@@ -68,6 +71,7 @@ export interface Target<out Id extends string = string, out C = unknown> {
   /** 0 is asked first; a higher tier only answers when no target below can, and its answers are `degraded`. */
   readonly tier: number
   readonly region: string | undefined
+  readonly zeroRetention: boolean
   readonly tags: Readonly<Record<string, string>>
   readonly capabilities: ReadonlySet<Capability>
   readonly contextWindow: number | undefined
@@ -122,6 +126,7 @@ const known: ReadonlySet<string> = new Set([
   "provider",
   "model",
   "region",
+  "zeroRetention",
   "tags",
   "capabilities",
   "contextWindow",
@@ -172,6 +177,9 @@ const fill = <Id extends string, C>(
   if (typeof spec.capabilities === "string") {
     throw new InvalidOption(`${where}.capabilities`, `a list, such as ["tools"]`, spec.capabilities)
   }
+  if (spec.zeroRetention !== undefined && typeof spec.zeroRetention !== "boolean") {
+    throw new InvalidOption(`${where}.zeroRetention`, "true or false", spec.zeroRetention)
+  }
   if (spec.contextWindow !== undefined) positive(`${where}.contextWindow`, spec.contextWindow)
   const own = (typeof spec.client === "object" && spec.client !== null ? spec.client : {}) as {
     readonly provider?: unknown
@@ -186,6 +194,7 @@ const fill = <Id extends string, C>(
     model: spec.model ?? (typeof own.model === "string" ? own.model : spec.id),
     tier,
     region: spec.region,
+    zeroRetention: spec.zeroRetention === true,
     tags: spec.tags ?? {},
     capabilities: new Set(spec.capabilities ?? (own.capabilities instanceof Set ? own.capabilities : [])),
     contextWindow: spec.contextWindow,

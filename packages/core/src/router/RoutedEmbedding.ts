@@ -109,7 +109,9 @@ const over = <Id extends string>(
         const request = fiber.getRef(CurrentRequest)
         return Effect.forEach(batches, (texts, i) =>
           router
-            .route(requestOf(request, texts, batches.length === 1 ? undefined : i), (attempt) => ask(attempt, texts))
+            .route(RouteRequest.from(requestOf(request, texts, batches.length === 1 ? undefined : i)), (attempt) =>
+              ask(attempt, texts)
+            )
             .pipe(Effect.catchTag("RouteError", (error) => Effect.fail(ToAiError.toAiError(error, "embedMany"))))
         )
       }).pipe(Effect.map(together)),

@@ -123,7 +123,7 @@ export const provider = <Id extends string>(
     generate: (call, limits) =>
       Effect.flatMap(requestOf(call, "generate", options, limits, needs), (request) =>
         router
-          .route(request, (attempt) =>
+          .route(RouteRequest.from(request), (attempt) =>
             Effect.map(Effect.mapError(clientOf(attempt).generate(call, limitsOf(attempt)), from(attempt)), (parts) => {
               attempt.report(factsOf(parts))
               return markAnswer(parts, attempt)
@@ -136,7 +136,7 @@ export const provider = <Id extends string>(
         Effect.map(requestOf(call, "stream", options, limits, needs), (request) =>
           router
             .stream(
-              request,
+              RouteRequest.from(request),
               (attempt) =>
                 Stream.mapArray(streamOf(attempt, call), (parts) => {
                   const facts = factsOf(parts)

@@ -42,13 +42,13 @@ export interface Router<in out Id extends string, out C> {
    * with when that is the caller's own doing (an invalid request), else with `RouteError`.
    */
   readonly route: <A, E, R>(
-    request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
+    request: RouteRequest.RouteRequest | RouteRequest.Options<Id> | undefined,
     call: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | RouteError, R>
 
   /** As `route`, and says where the answer comes from: who served it, degraded or not, from the model or the cache. */
   readonly answer: <A, E, R>(
-    request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
+    request: RouteRequest.RouteRequest | RouteRequest.Options<Id> | undefined,
     call: (attempt: Attempt<Id, C>) => Effect.Effect<A, E, R>
   ) => Effect.Effect<Answer<A, Id>, E | RouteError, R>
 
@@ -57,13 +57,13 @@ export interface Router<in out Id extends string, out C> {
    * its own: what a stream keeps running belongs into its scope (`Effect.forkScoped`).
    */
   readonly stream: <A, E, R>(
-    request: RouteRequest.RouteRequest | RouteRequest.Options | undefined,
+    request: RouteRequest.RouteRequest | RouteRequest.Options<Id> | undefined,
     call: (attempt: Attempt<Id, C>) => Stream.Stream<A, E, R>,
     options?: StreamOptions<A>
   ) => Stream.Stream<A, E | RouteError, R>
 
   /** How the request would be decided now: candidates, exclusions with reasons, scores, the pick. Changes nothing. */
-  readonly explain: (request?: RouteRequest.RouteRequest | RouteRequest.Options) => Effect.Effect<Decision<Id>>
+  readonly explain: (request?: RouteRequest.RouteRequest | RouteRequest.Options<Id>) => Effect.Effect<Decision<Id>>
   /** What was done, call by call. Bounded: a subscriber that lags more than 1,024 records loses the oldest. */
   readonly decisions: Stream.Stream<DecisionRecord<Id>>
   /** Every target: gate states, in flight, rates. */

@@ -41,7 +41,7 @@ export interface CreateOptions<Specs extends ReadonlyArray<TargetSpec>>
   extends Omit<Router.Options<Specs>, "pipeline">,
     Omit<Defaults.Options, "gates"> {
   /** E.g. `WeightedLeastConnections.make()` of `@spillway/strategies`. */
-  readonly strategy: Strategy
+  readonly strategy: Strategy<NoInfer<IdOf<Specs>>>
   readonly gates?: Gates.Options | Gates.GatesOf
   /** When calls made with `handOff` become tasks. Default after 500 ms. */
   readonly handoff?: Handoff.Options
@@ -62,17 +62,17 @@ type Part = Pipeline.CallPart<string, Supplied> | Pipeline.AttemptPart<string, S
 type Supplied = Defaults.Services | Scope.Scope
 
 /** What may be said about one call; `signal` interrupts it, and what it holds is given back. */
-export interface CallOptions extends RouteRequest.Options {
+export interface CallOptions<Id extends string = string> extends RouteRequest.Options<Id> {
   readonly signal?: AbortSignal | undefined
 }
 
 export interface PromiseRouter<in out Id extends string, out C> {
   /** Runs `call` on the picked target; hand `attempt.signal` to what you start. Rejects with the call's own error, with `RouteError`, or with the signal's reason. */
-  readonly route: <A>(call: (attempt: Router.Attempt<Id, C>) => Promise<A>, options?: CallOptions) => Promise<A>
+  readonly route: <A>(call: (attempt: Router.Attempt<Id, C>) => Promise<A>, options?: CallOptions<Id>) => Promise<A>
   /** As `route`, and says who served it, degraded or not, from the model or the cache. */
   readonly answer: <A>(
     call: (attempt: Router.Attempt<Id, C>) => Promise<A>,
-    options?: CallOptions
+    options?: CallOptions<Id>
   ) => Promise<Router.Answer<A, Id>>
   /**
    * As `route`, but a call that takes long becomes a task: `Done` with its answer, or `Accepted` with the id under which
@@ -80,16 +80,16 @@ export interface PromiseRouter<in out Id extends string, out C> {
    */
   readonly handOff: <A>(
     call: (attempt: Router.Attempt<Id, C>) => Promise<A>,
-    options?: CallOptions & Handoff.RunOptions
+    options?: CallOptions<Id> & Handoff.RunOptions
   ) => Promise<Handoff.Handed<A>>
   /** Calls that were handed off. Reject with `TaskNotFound`. */
   readonly tasks: Tasks
   /** The same for streams; leaving the loop early ends the provider's stream. */
   readonly stream: <A>(
     call: (attempt: Router.Attempt<Id, C>) => AsyncIterable<A>,
-    options?: CallOptions & Router.StreamOptions<A>
+    options?: CallOptions<Id> & Router.StreamOptions<A>
   ) => AsyncIterable<A>
-  readonly explain: (options?: RouteRequest.Options) => Decision<Id>
+  readonly explain: (options?: RouteRequest.Options<Id>) => Decision<Id>
   readonly status: () => Router.RouterStatus<Id>
   readonly decisions: () => AsyncIterable<DecisionRecord<Id>>
   readonly isolate: (id: Id) => void

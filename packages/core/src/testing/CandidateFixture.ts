@@ -20,6 +20,10 @@ export interface Live {
   readonly latency?: Millis | undefined
   /** Default `undefined`: no content yet. */
   readonly timeToFirstContent?: Millis | undefined
+  /** Default `undefined`: no token counted yet. */
+  readonly timePerToken?: Millis | undefined
+  /** In [0, 1], default `undefined`: no limit. */
+  readonly headroom?: number | undefined
   /** In [0, 1], default 1. */
   readonly successRate?: number
   /** Default `undefined`: may start now. */
@@ -31,6 +35,8 @@ export interface Values<Id extends string = string> extends Live {
   readonly weight?: number
   /** Default 0. */
   readonly tier?: number
+  /** Default `-Infinity`: there from the beginning. */
+  readonly since?: Millis
   /** Whatever else of the target matters to the test: region, tags, price, capabilities. */
   readonly target?: Partial<Omit<Target<Id, undefined>, "id">>
 }
@@ -43,8 +49,8 @@ export interface CandidateFixture<Id extends string = string> extends Candidate<
 
 /** A candidate that is idle, healthy and has never been asked, unless `values` says otherwise. */
 export const candidate = <const Id extends string>(id: Id, values: Values<Id> = {}): CandidateFixture<Id> => {
-  const { target: _target, tier: _tier, weight: _weight, ...live } = values
-  const fixture = new Fixture(target(id, values))
+  const { target: _target, tier: _tier, since = Number.NEGATIVE_INFINITY, weight: _weight, ...live } = values
+  const fixture = new Fixture(target(id, values), since)
   fixture.set(live)
   return fixture
 }
@@ -52,11 +58,13 @@ export const candidate = <const Id extends string>(id: Id, values: Values<Id> = 
 /** A class, like the router's own candidate, so that a strategy is measured with what it will meet. */
 class Fixture<Id extends string> implements CandidateFixture<Id> {
   readonly target: Target<Id, undefined>
+  readonly since: Millis
   inFlight = 0
   #live: Omit<Live, "inFlight"> = {}
 
-  constructor(target: Target<Id, undefined>) {
+  constructor(target: Target<Id, undefined>, since: Millis) {
     this.target = target
+    this.since = since
   }
 
   latency(): Millis | undefined {
@@ -65,6 +73,14 @@ class Fixture<Id extends string> implements CandidateFixture<Id> {
 
   timeToFirstContent(): Millis | undefined {
     return this.#live.timeToFirstContent
+  }
+
+  timePerToken(): Millis | undefined {
+    return this.#live.timePerToken
+  }
+
+  headroom(): number | undefined {
+    return this.#live.headroom
   }
 
   successRate(): number {
@@ -89,6 +105,7 @@ const target = <Id extends string>(id: Id, values: Values<Id>): Target<Id, undef
   model: id,
   tier: values.tier ?? 0,
   region: undefined,
+  zeroRetention: false,
   tags: {},
   capabilities: new Set(),
   contextWindow: undefined,

@@ -8,11 +8,11 @@ import type { Candidate } from "../../model/Candidate.ts"
 import { AttemptTimeout } from "../../model/Classifier.ts"
 import type { AttemptReason } from "../../model/Cost.ts"
 import type { AttemptFacts, AttemptRecord } from "../../model/Decision.ts"
-import type { Millis } from "../../model/Gate.ts"
+import type { Measured, Millis } from "../../model/Gate.ts"
 import { ignored, type Outcome } from "../../model/Outcome.ts"
 import { costOf } from "../../model/Price.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
-import type { Picker } from "../../model/Strategy.ts"
+import type { Picker, Settlement } from "../../model/Strategy.ts"
 import type { Target } from "../../model/Target.ts"
 import type { AttemptObserver } from "../../model/Telemetry.ts"
 import { Deadline } from "../../state/internal/Deadlines.ts"
@@ -163,13 +163,14 @@ export class Attempt<Id extends string, C> extends Deadline {
     if (this.tail !== undefined && (result === "won" || this.lost || this.timeout !== undefined)) {
       core.hedging?.observe(this.tail.key, firstContentMs ?? ms, now)
     }
-    const events = this.state.settle(this.#permit, outcome, now, {
+    const measured: Measured = {
       ms,
       firstContentMs,
       inputTokens: facts?.inputTokens,
       outputTokens: facts?.outputTokens,
       limits: facts?.limits
-    })
+    }
+    const events = this.state.settle(this.#permit, outcome, now, measured)
     if (events.length > 0) core.publish(this.state, events)
     const counted = this.request.cost.estimate?.counted()
     // A prefill was not among what was counted.
@@ -177,14 +178,15 @@ export class Attempt<Id extends string, C> extends Deadline {
       const complete = outcome._tag === "Success" || outcome._tag === "Slow"
       this.state.tokens.observe(counted, facts?.inputTokens, complete ? facts?.outputTokens : undefined)
     }
-    tellStrategy(core.tiers[this.state.target.tier]?.picker, this.state, outcome, now)
+    const picker = core.tiers[this.state.target.tier]?.picker
+    if (picker?.settled !== undefined) {
+      const settlement: Settlement = { ...measured, request: this.request, costUsd: this.#cost(ms).usd }
+      tellStrategy(picker, this.state, outcome, now, settlement)
+    }
     if (core.admission.size > 0) core.admission.released(now)
     // The answer of a call nobody watches needs no record.
     if (result === "won" && this.observer === undefined && !core.decisions.listening()) return undefined
-    const told = usd(facts?.costUsd)
-    const { price } = this.state.target
-    const costUsd =
-      told ?? (price === undefined || facts === undefined ? undefined : costOf(price, facts, core.wallClock() - ms))
+    const cost = this.#cost(ms)
     const record: AttemptRecord<Id> = {
       target: this.state.target.id,
       index: this.index,
@@ -195,12 +197,23 @@ export class Attempt<Id extends string, C> extends Deadline {
       outcome: result,
       errorType,
       facts,
-      costUsd,
-      costSource: costUsd === undefined ? undefined : told === undefined ? "local" : "provider",
+      costUsd: cost.usd,
+      costSource: cost.source,
       notes: this.#note === undefined ? Chain.notesOf(this.#permit) : [...Chain.notesOf(this.#permit), this.#note]
     }
     this.observer?.end(record)
     return record
+  }
+
+  /** What it cost after so many milliseconds, and who says so. */
+  #cost(ms: Millis): { readonly usd: number | undefined; readonly source: AttemptRecord["costSource"] } {
+    const { facts } = this
+    const told = usd(facts?.costUsd)
+    if (told !== undefined) return { usd: told, source: "provider" }
+    const { price } = this.state.target
+    if (price === undefined || facts === undefined) return unknownCost
+    const own = costOf(price, facts, this.#core.wallClock() - ms)
+    return own === undefined ? unknownCost : { usd: own, source: "local" }
   }
 
   /** Given back without a word about the target. */
@@ -209,15 +222,22 @@ export class Attempt<Id extends string, C> extends Deadline {
   }
 }
 
+const unknownCost = { usd: undefined, source: undefined }
+
 /** What somebody reported counts if it can be a sum of money. */
 const usd = (amount: number | undefined): number | undefined =>
   typeof amount === "number" && amount >= 0 && Number.isFinite(amount) ? amount : undefined
 
 /** A strategy that throws here loses what it would have learned, and nothing else. */
-const tellStrategy = (picker: Picker | undefined, candidate: Candidate, outcome: Outcome, now: Millis): void => {
-  if (picker?.settled === undefined) return
+const tellStrategy = (
+  picker: Picker,
+  candidate: Candidate,
+  outcome: Outcome,
+  now: Millis,
+  settlement: Settlement
+): void => {
   try {
-    picker.settled(candidate, outcome, now)
+    picker.settled?.(candidate, outcome, now, settlement)
   } catch (error) {
     console.warn("Spillway: a strategy threw in settled.", error)
   }

@@ -6,21 +6,23 @@
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Decision } from "../../model/Decision.ts"
 import type { ModelOptions } from "../../model/ProviderModel.ts"
-import type * as RouteRequest from "../../model/RouteRequest.ts"
+import * as RouteRequest from "../../model/RouteRequest.ts"
 import type { Capability } from "../../model/Target.ts"
-import type * as Router from "../Router.ts"
 
 /** The request, with what the call needs beside what it says. */
 export type CallNeeds = (request: RouteRequest.Options, call: ModelOptions) => RouteRequest.Options
 
-export const make = (router: Pick<Router.Any, "explain">): CallNeeds => {
+export const make = (router: {
+  readonly explain: (request: RouteRequest.RouteRequest) => Effect.Effect<Decision>
+}): CallNeeds => {
   const found = new Map<Capability, boolean>()
   /** Asked once: what targets claim never changes. */
   const tellsApart = (capability: Capability): boolean => {
     const known = found.get(capability)
     if (known !== undefined) return known
-    const exit = Effect.runSyncExit(router.explain({ needs: { capabilities: [capability] } }))
+    const exit = Effect.runSyncExit(router.explain(RouteRequest.make({ needs: { capabilities: [capability] } })))
     if (Exit.isFailure(exit)) return false // a strategy or a gate threw: whoever picks next is told
     const { candidates } = exit.value
     const without = candidates.filter(({ excluded }) => excluded === "Capability").length

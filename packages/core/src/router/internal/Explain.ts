@@ -1,7 +1,8 @@
 /** What would happen to a request now, and how every target stands: reads everything, changes nothing. */
+import { violations } from "../../model/Constraints.ts"
 import type { CandidateView, Decision } from "../../model/Decision.ts"
 import type { GateSnapshot, Millis } from "../../model/Gate.ts"
-import { type RouteRequest, violations } from "../../model/RouteRequest.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
 import type { TierSnapshot } from "../../policies/Degradation.ts"
 import type * as RetryBudget from "../../policies/RetryBudget.ts"
 import type * as AdmissionQueue from "../../state/AdmissionQueue.ts"

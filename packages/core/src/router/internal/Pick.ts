@@ -6,8 +6,9 @@
  * (`Degradation`). A gate that refuses softly is asked again when nobody else can take the call.
  */
 import type { Candidate } from "../../model/Candidate.ts"
+import { violated } from "../../model/Constraints.ts"
 import { type GateEvent, isReject, type Millis, type Rng } from "../../model/Gate.ts"
-import { type RouteRequest, violated } from "../../model/RouteRequest.ts"
+import type { RouteRequest } from "../../model/RouteRequest.ts"
 import * as Degradation from "../../policies/Degradation.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { History, Pick, Picked, Refusal, Tier } from "./Core.ts"
@@ -54,7 +55,7 @@ const hopeless: ReadonlySet<string> = new Set(["NeverFits", "BudgetExhausted"])
 
 /** What the request rules out, whatever the target's state. */
 const unfit = <Id extends string, C>(state: TargetState<Id, C>, request: RouteRequest, history: History<Id, C>) => {
-  const needs = request.needs === undefined ? undefined : violated(request.needs, state.target)
+  const needs = request.needs === undefined ? undefined : violated(request.needs, state.target, request.cost)
   if (needs !== undefined || history.largerThan === undefined) return needs
   return (state.target.contextWindow ?? 0) > history.largerThan ? undefined : "Context"
 }

@@ -4,8 +4,8 @@
  */
 import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
+import { violations } from "../../model/Constraints.ts"
 import type { RouteError } from "../../model/RouteError.ts"
-import { violations } from "../../model/RouteRequest.ts"
 
 type Metadata = AiError.InternalProviderError["metadata"]
 type Note = Exclude<Metadata[string], undefined>

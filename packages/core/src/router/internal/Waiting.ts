@@ -3,9 +3,10 @@
  * probing, or closed until a known time, the call takes a place in the admission queue; for a misconfigured one nobody
  * waits. Reads the call and the targets; changes nothing.
  */
+
+import { violations } from "../../model/Constraints.ts"
 import type { Millis, Rng, Verdict } from "../../model/Gate.ts"
 import type { Exclusion } from "../../model/RouteError.ts"
-import { violations } from "../../model/RouteRequest.ts"
 import * as Backoff from "../../policies/Backoff.ts"
 import * as RetryTable from "../../policies/RetryTable.ts"
 import type { Bounds } from "./Admission.ts"

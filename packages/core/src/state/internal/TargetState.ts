@@ -44,6 +44,7 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   readonly target: Target<Id, C>
   readonly chain: Chain.Chain
   control: Control = "open"
+  readonly since: Millis
   inFlight = 0
   /** Of whole answers, and of the first content of streams: targets of one model are one population. */
   readonly tails: { readonly whole: Tail; readonly stream: Tail }
@@ -59,10 +60,12 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   #idle: Array<() => void> | undefined = undefined
   readonly #latency = Ewma.make()
   readonly #timeToFirstContent = Ewma.make()
+  readonly #timePerToken = Ewma.make()
   readonly #success = SuccessRate.make()
 
-  constructor(target: Target<Id, C>, gatesOf: GatesOf) {
+  constructor(target: Target<Id, C>, gatesOf: GatesOf, since: Millis = Number.NEGATIVE_INFINITY) {
     this.target = target
+    this.since = since
     this.chain = Chain.make(gatesOf(target))
     this.tokens = new LearnedTokens(target)
     this.tails = { whole: new Tail(target.model), stream: new Tail(`${target.model} stream`) }
@@ -74,6 +77,14 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
 
   timeToFirstContent(now: Millis): Millis | undefined {
     return this.#timeToFirstContent.value(now)
+  }
+
+  timePerToken(now: Millis): Millis | undefined {
+    return this.#timePerToken.value(now)
+  }
+
+  headroom(now: Millis): number | undefined {
+    return this.chain.headroom(now)
   }
 
   successRate(now: Millis): number {
@@ -100,7 +111,7 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
    * a fast failure must not look like a fast target.
    */
   settle(permit: Chain.ChainPermit, outcome: Outcome, now: Millis, measured: Measured): ReadonlyArray<GateEvent> {
-    const { firstContentMs, ms } = measured
+    const { firstContentMs, ms, outputTokens = 0 } = measured
     this.inFlight--
     switch (outcome._tag) {
       case "Success":
@@ -108,6 +119,7 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
         this.answered++
         this.#latency.observe(ms, now)
         if (firstContentMs !== undefined) this.#timeToFirstContent.observe(firstContentMs, now)
+        if (outputTokens > 0) this.#timePerToken.observe((ms - (firstContentMs ?? 0)) / outputTokens, now)
         this.#success.observe(true, now)
         break
       case "Failure":

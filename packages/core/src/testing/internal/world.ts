@@ -68,8 +68,21 @@ export const world = (strategy: Strategy, scenario: Scenario): Effect.Effect<Wor
 
   const settle = (picker: Picker, of: CandidateFixture) => {
     const outcome = one(history, outcomes)
-    of.set({ successRate: history(), latency: history() < 0.2 ? undefined : 5000 * history() })
-    picker.settled?.(of, outcome, now)
+    of.set({
+      successRate: history(),
+      latency: history() < 0.2 ? undefined : 5000 * history(),
+      timePerToken: history() < 0.2 ? undefined : 50 * history(),
+      headroom: history() < 0.2 ? undefined : history()
+    })
+    picker.settled?.(of, outcome, now, {
+      request: RouteRequest.unspecified,
+      ms: 5000 * history(),
+      firstContentMs: undefined,
+      inputTokens: 100,
+      outputTokens: int(history, 500),
+      limits: undefined,
+      costUsd: history() < 0.5 ? undefined : history() / 100
+    })
   }
 
   const allow = (count: number | undefined): ReadonlySet<unknown> => {
