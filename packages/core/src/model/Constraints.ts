@@ -7,6 +7,7 @@
  */
 import type { Cost } from "./Cost.ts"
 import { InvalidOption, integer, onlyKeys, positive } from "./InvalidOption.ts"
+import type { Rates } from "./Price.ts"
 import type { Capability, Target } from "./Target.ts"
 
 export interface Constraints<Id extends string = string> {
@@ -77,6 +78,29 @@ export const violated = (needs: Constraints, target: Target, cost: Cost): Violat
   return needs.allow === undefined || needs.allow(target) ? undefined : "NotAllowed"
 }
 
+/** The same for people: what the target has and what was asked for. `undefined` when nothing is violated. */
+export const because = (needs: Constraints, target: Target, cost: Cost): string | undefined => {
+  switch (violated(needs, target, cost)) {
+    case "Pinned":
+      return `what the call refers to is at ${needs.pinnedTo}`
+    case "Capability":
+      return `lacks ${needs.capabilities?.filter((capability) => !target.capabilities.has(capability)).join(", ")}`
+    case "Region":
+      return `${target.region ?? "unknown"}, not one of ${needs.regions?.join(", ")}`
+    case "Retention":
+      return "no promise to keep nothing"
+    case "Context":
+      return `${target.contextWindow} tokens, ${needs.contextTokens} needed`
+    case "Price":
+      return dearness(needs, target, cost)
+    case "NotAllowed":
+      if (needs.only !== undefined && !matches(needs.only, target)) return "not among `only`"
+      return needs.except !== undefined && matches(needs.except, target) ? "among `except`" : "`allow` says no"
+    default:
+      return undefined
+  }
+}
+
 export const matches = (selector: Selector, target: Target): boolean => {
   const { accounts, models, providers, regions, tags, targets } = selector
   if (targets !== undefined && !targets.includes(target.id)) return false
@@ -102,9 +126,24 @@ const isTooDear = ({ maxCostUsd, maxPrice }: Constraints, { price }: Target, cos
   if (price === undefined) return true
   if (maxPrice?.input !== undefined && price.input > maxPrice.input) return true
   if (maxPrice?.output !== undefined && price.output > maxPrice.output) return true
-  if (maxCostUsd === undefined) return false
+  return maxCostUsd !== undefined && usdOf(price, cost) > maxCostUsd
+}
+
+/** At the base rates. */
+const usdOf = (price: Rates, cost: Cost): number => {
   const output = cost.outputTokens ?? 0
-  return ((cost.tokens - output) * price.input + output * price.output) / 1e6 > maxCostUsd
+  return ((cost.tokens - output) * price.input + output * price.output) / 1e6
+}
+
+const dearness = ({ maxCostUsd, maxPrice }: Constraints, { price }: Target, cost: Cost): string => {
+  if (price === undefined) return "its price is not known"
+  for (const name of ["input", "output"] as const) {
+    const most = maxPrice?.[name]
+    if (most !== undefined && price[name] > most) {
+      return `${price[name]} USD per million ${name} tokens, at most ${most}`
+    }
+  }
+  return `about ${Number(usdOf(price, cost).toPrecision(3))} USD, at most ${maxCostUsd}`
 }
 
 const needKeys: ReadonlySet<string> = new Set([

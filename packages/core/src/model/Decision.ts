@@ -92,6 +92,8 @@ export interface CandidateView<Id extends string = string> {
   readonly latencyMs: Millis | undefined
   /** `undefined`: may be picked. */
   readonly excluded: RejectReason | Violation | undefined
+  /** What exactly it lacks, for people, where a constraint left it out: `us-east, not one of eu-west`. */
+  readonly because: string | undefined
   readonly retryInMs: Millis | undefined
   /** As the strategy sees it; lower is better. `undefined` where the strategy has no score. */
   readonly score: number | undefined

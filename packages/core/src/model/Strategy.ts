@@ -30,8 +30,8 @@ export interface Settlement extends Measured {
   readonly costUsd: number | undefined
 }
 
-/** `Id`: the targets it names, so that `createRouter` takes none that does not exist. */
-export interface Strategy<out Id extends string = string> {
+/** `Id`: the targets it names, mostly none; `createRouter` takes no strategy that names one which does not exist. */
+export interface Strategy<out Id extends string = never> {
   /** Short, for spans and records, e.g. `p2c-peak-ewma`. */
   readonly name: string
   /** The targets it names: a router that lacks one of them is not made. */
@@ -44,4 +44,4 @@ export interface Strategy<out Id extends string = string> {
 }
 
 /** The strategy of an application. Swap it by a layer: `Layer.succeed(CurrentStrategy, PowerOfTwo.make(...))`. */
-export class CurrentStrategy extends Context.Service<CurrentStrategy, Strategy>()("@spillway/core/model/Strategy") {}
+export class CurrentStrategy extends Context.Service<CurrentStrategy, Strategy<string>>()("@spillway/core/model/Strategy") {}

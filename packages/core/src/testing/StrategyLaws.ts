@@ -21,20 +21,20 @@ export interface Law {
   /** What holds, as a sentence about the strategy. */
   readonly name: string
   /** Throws `LawBroken` when it does not. */
-  readonly check: (strategy: Strategy, scenario?: Scenario) => void
+  readonly check: (strategy: Strategy<string>, scenario?: Scenario) => void
 }
 
 /** All laws, for one scenario. */
-export const check = (strategy: Strategy, scenario?: Scenario): void => {
+export const check = (strategy: Strategy<string>, scenario?: Scenario): void => {
   for (const law of laws) law.check(strategy, scenario)
 }
 
 type Fail = (detail: string) => never
-type Make = (strategy: Strategy, overrides?: Scenario) => Effect.Effect<World, never, Scope.Scope>
+type Make = (strategy: Strategy<string>, overrides?: Scenario) => Effect.Effect<World, never, Scope.Scope>
 
 const law = (
   name: string,
-  body: (strategy: Strategy, make: Make, fail: Fail) => Effect.Effect<void, never, Scope.Scope>
+  body: (strategy: Strategy<string>, make: Make, fail: Fail) => Effect.Effect<void, never, Scope.Scope>
 ): Law => ({
   name,
   check: (strategy, scenario = {}) => {

@@ -1,6 +1,6 @@
 /** Callers that wait for a target: who is served, when, and who is sent away. */
 import { assert, describe, it } from "@effect/vitest"
-import type { Router } from "@spillway/core"
+import type { RouteRequest, Router } from "@spillway/core"
 import { type Gate, reject } from "@spillway/core/Gate"
 import { unspecified } from "@spillway/core/RouteRequest"
 import { Cause, Clock, Duration, Effect, Exit, Fiber } from "effect"
@@ -13,8 +13,7 @@ import { reasonOf } from "./support/Provider.ts"
 import * as World from "./support/World.ts"
 
 type Id = "a" | "b" | "c"
-type Routed = World.World<Id>["router"]
-type Options = Parameters<Routed["route"]>[0] & object
+type Options = RouteRequest.Options<never>
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(Effect.exit(effect), { startImmediately: true })

@@ -43,6 +43,7 @@ const successTau = 30_000
 class Measured implements Candidate {
   readonly target: Candidate["target"]
   readonly model: Model
+  readonly since = Number.NEGATIVE_INFINITY
   inFlight = 0
   #cost: number | undefined
   #costAt = 0
@@ -56,6 +57,14 @@ class Measured implements Candidate {
 
   latency(now: Millis): Millis | undefined {
     return this.#cost === undefined ? undefined : this.#cost * Math.exp((this.#costAt - now) / latencyTau)
+  }
+
+  timePerToken(): undefined {
+    return undefined
+  }
+
+  headroom(): undefined {
+    return undefined
   }
 
   timeToFirstContent(): undefined {
@@ -102,7 +111,15 @@ export const shares = (options: Options): Readonly<Record<string, number>> => {
       candidate.inFlight--
       if (served.ok || failuresAsLatency) candidate.observeLatency(served.ms, endsAt)
       candidate.observe(served.ok, sampleWeight, endsAt)
-      picker.settled?.(candidate, served.ok ? success : failure("Overloaded"), endsAt)
+      picker.settled?.(candidate, served.ok ? success : failure("Overloaded"), endsAt, {
+        request: RouteRequest.unspecified,
+        ms: served.ms,
+        firstContentMs: undefined,
+        inputTokens: undefined,
+        outputTokens: undefined,
+        limits: undefined,
+        costUsd: undefined
+      })
     }
   }
 

@@ -1,5 +1,5 @@
 /** What would happen to a request now, and how every target stands: reads everything, changes nothing. */
-import { violations } from "../../model/Constraints.ts"
+import { because, violations } from "../../model/Constraints.ts"
 import type { CandidateView, Decision } from "../../model/Decision.ts"
 import type { GateSnapshot, Millis } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
@@ -66,6 +66,7 @@ export const explain = <Id extends string, C>(core: Core<Id, C>, request: RouteR
       successRate: state.successRate(now),
       latencyMs: state.latency(now),
       excluded: why?.reason,
+      because: request.needs === undefined ? undefined : because(request.needs, state.target, request.cost),
       retryInMs: why?.retryAt === undefined ? undefined : Math.max(0, why.retryAt - now),
       score
     }

@@ -54,7 +54,7 @@ const requests = [
   ...["x", "y", "z"].map((affinityKey) => RouteRequest.make({ affinityKey }))
 ]
 
-export const world = (strategy: Strategy, scenario: Scenario): Effect.Effect<World, never, Scope.Scope> => {
+export const world = (strategy: Strategy<string>, scenario: Scenario): Effect.Effect<World, never, Scope.Scope> => {
   const { picks = 200, seed = 1, targets = 5 } = scenario
   // Two streams: what the picker draws must not shift what happens around it.
   const history = rng(seed)
