@@ -8,7 +8,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join, relative } from "node:path"
 
-const groups = new Set(["redis", "testing", "node", "ai-sdk", "aws"])
+const groups = new Set(["redis", "sources", "testing", "node", "ai-sdk", "aws"])
 const check = process.argv.includes("--check")
 const stale = []
 

@@ -18,7 +18,8 @@ const packagesBelow = {
   strategies: ["core"],
   providers: ["core"],
   otel: ["core"],
-  examples: ["otel", "providers", "strategies", "core"],
+  cli: ["strategies", "core"],
+  examples: ["cli", "otel", "providers", "strategies", "core"],
   bench: ["otel", "providers", "strategies", "core"]
 }
 
@@ -27,10 +28,10 @@ const layers = ["model", "gates", "state", "policies", "router"]
 /** Folders below `packages/providers/src/internal` of one dialect or bridge each: none imports another. */
 const dialects = ["chat", "responses", "messages", "gemini", "converse", "aisdk", "effectai"]
 /** Beside the layers: they import any of them, and nothing outside imports them. */
-const beside = ["redis", "testing"]
+const beside = ["redis", "sources", "testing"]
 
 /** Where Node's own modules may be used, by package; a package that is not named may use them everywhere. */
-const nodeFolders = { core: ["redis", "testing"], strategies: [], providers: ["testing", "node"] }
+const nodeFolders = { core: ["redis", "sources", "testing"], strategies: [], providers: ["testing", "node"] }
 
 /**
  * Files outside `testing` that may read the clock or draw a number themselves, each with the reason. Everything else

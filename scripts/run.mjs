@@ -46,21 +46,37 @@ const build = () => step("building", [process.execPath, bin.tsc, "-b"])
 
 const works = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
 
-/** The state shared between processes is tested against a real Redis: found, installed, or asked for; never skipped. */
-const ensureRedis = async () => {
-  if (works("redis-server", "--version")) return
+/**
+ * Programs that the tests need beside Node: found, installed, or asked for; never skipped. Shared state is tested against a
+ * real Redis, the simulator's page in a real browser.
+ */
+const programs = [
+  { commands: ["redis-server"], debian: "redis-server", brew: "redis" },
+  { commands: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", brew: "chromium" }
+]
+
+const isThere = ({ commands }) => commands.some((command) => works(command, "--version"))
+
+const ensurePrograms = async () => {
+  const missing = programs.filter((program) => !isThere(program))
+  if (missing.length === 0) return
   const isRoot = process.getuid?.() === 0
   if (process.platform === "linux" && works("apt-get", "--version") && (isRoot || works("sudo", "-n", "true"))) {
-    // RUNLEVEL: the package is not to start a service.
+    const names = missing.map(({ debian }) => debian)
+    // RUNLEVEL: a package is not to start a service.
     const apt = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-q"]
     const privileged = isRoot ? apt : ["sudo", "-n", ...apt]
     await step("reading the package lists", [...privileged, "update"])
-    await step("installing redis-server", [...privileged, "install", "-y", "--no-install-recommends", "redis-server"])
+    const install = [...privileged, "install", "-y", "--no-install-recommends", ...names]
+    await step(`installing ${names.join(" and ")}`, install)
   } else if (process.platform === "darwin" && works("brew", "--version")) {
-    await step("installing redis", ["brew", "install", "redis"])
+    for (const { brew } of missing) await step(`installing ${brew}`, ["brew", "install", brew])
   }
-  if (works("redis-server", "--version")) return
-  say("The tests need `redis-server` on the PATH (Debian, Ubuntu: redis-server; Fedora, Alpine, Homebrew: redis).")
+  const needed = missing.filter((program) => !isThere(program))
+  if (needed.length === 0) return
+  for (const { brew, commands, debian } of needed) {
+    say(`The tests need ${commands.join(" or ")} on the PATH (Debian: ${debian}; Homebrew: ${brew}).`)
+  }
   process.exit(1)
 }
 
@@ -78,7 +94,7 @@ const commands = {
   },
   test: async () => {
     await install()
-    await ensureRedis()
+    await ensurePrograms()
     await build()
     await step("checking the types of the tests", [process.execPath, bin.tsc, "-p", "tsconfig.test.json"])
     await handOver(bin.vitest, "run", ...rest)

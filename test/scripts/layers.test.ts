@@ -73,7 +73,7 @@ describe("layers", () => {
     breaks(
       { ...model, "packages/core/src/utils/A.ts": 'export * from "../model/Gate.ts"\n' },
       "packages/core/src/utils/A.ts:1: imports ../model/Gate.ts; " +
-        "sources of core lie in: model, gates, state, policies, router, redis, testing"
+        "sources of core lie in: model, gates, state, policies, router, redis, sources, testing"
     ))
 
   it("reports a cycle of files, of types too, in any part of the workspace", () =>
@@ -115,7 +115,7 @@ describe("layers", () => {
   it("reports Node's own modules where none may be used", () => {
     breaks(
       { "packages/core/src/state/A.ts": 'import { createHash } from "node:crypto"\n' },
-      "packages/core/src/state/A.ts:1: imports node:crypto; core may use Node's modules in: redis, testing"
+      "packages/core/src/state/A.ts:1: imports node:crypto; core may use Node's modules in: redis, sources, testing"
     )
     breaks(
       { "packages/strategies/src/testing/A.ts": 'import "fs"\n' },
