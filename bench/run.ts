@@ -1,13 +1,19 @@
 /** `npm run bench -- NAME [--json]`: runs one bench; a table for people, with `--json` one object on the last line. */
 import { gates } from "./gates.ts"
 import { overhead } from "./overhead.ts"
+import { pick } from "./pick.ts"
 import { type Report, toTable } from "./Report.ts"
+import { scenarios } from "./scenarios.ts"
+import { simulate } from "./simulate.ts"
 import { soak } from "./soak.ts"
 import { streams } from "./streams.ts"
 
 const benches: Readonly<Record<string, (progress: (done: number, of: number) => void) => Promise<Report>>> = {
   gates,
   overhead,
+  pick,
+  scenarios,
+  simulate,
   soak,
   streams
 }

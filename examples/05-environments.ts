@@ -64,5 +64,5 @@ await fake.close()
 //     strategy smooth-wrr, gates cooldown, bulkhead, breaker
 //     answered, answered, answered, answered; broken is BreakerOpen
 //   prod
-//     strategy p2c-peak-ewma, gates cooldown, bulkhead, breaker
+//     strategy p2c-tokens, gates cooldown, bulkhead, breaker
 //     answered, answered, answered, answered; broken is up

@@ -33,12 +33,23 @@ const line = (from, path) => {
   return /^[a-z]/.test(name) ? `export { ${name} } from "${specifier}"` : `export * as ${name} from "${specifier}"`
 }
 
+/** As the formatter sorts: letter by letter, of one letter the capital first. */
+const order = (a, b) => {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const [one, other] = [a[i], b[i]]
+    if (one === other) continue
+    const [low, high] = [one.toLowerCase(), other.toLowerCase()]
+    return low === high ? (one < other ? -1 : 1) : low < high ? -1 : 1
+  }
+  return a.length - b.length
+}
+
 const barrel = (folder, modules) => {
   if (modules.length === 0) return
   const header = "// Written by scripts/exports.mjs. For applications; nothing inside this package imports it.\n"
   const lines = modules
     .map((path) => line(folder, path))
-    .sort((a, b) => (a.split("from")[1].toLowerCase() < b.split("from")[1].toLowerCase() ? -1 : 1))
+    .sort((a, b) => order(a.split(" from ")[1], b.split(" from ")[1]))
   write(join(folder, "index.ts"), `${header}${lines.join("\n")}\n`)
 }
 

@@ -1,7 +1,15 @@
 /** Pins what a router tells the compiler: ids that do not exist, services that are missing, errors that can come. Never run. */
 
-import type { ProviderModel } from "@spillway/core"
-import { createRouter, Defaults, RoutedModel, type RouteError, Router, Strategy } from "@spillway/core"
+import type { PromiseRouter, ProviderModel, TargetSource } from "@spillway/core"
+import {
+  createRouter,
+  createRouterFrom,
+  Defaults,
+  RoutedModel,
+  type RouteError,
+  Router,
+  Strategy
+} from "@spillway/core"
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { LanguageModel } from "effect/ai"
 import { expectTypeOf } from "vitest"
@@ -70,3 +78,31 @@ plain.isolate("b")
 createRouter({ targets: [{ id: "a", client: 1 }] })
 // @ts-expect-error Not a model: there is no language model over it.
 plain.languageModel()
+
+// What a call or a strategy names is one of the router's targets.
+router.route({ needs: { pinnedTo: "spare", only: { targets: ["main"] } } }, () => Effect.void)
+// @ts-expect-error
+router.route({ needs: { pinnedTo: "backup" } }, () => Effect.void)
+// @ts-expect-error
+router.route({ needs: { only: { targets: ["backup"] } } }, () => Effect.void)
+declare const naming: Strategy.Strategy<"backup">
+// @ts-expect-error
+createRouter({ targets: [{ id: "main", client: 1 }], strategy: naming })
+createRouter({ targets: [{ id: "backup", client: 1 }], strategy: naming })
+
+// Where ids are literals there is no other set; where they are not, any string is one.
+// @ts-expect-error
+router.reload({ targets: [{ id: "main", client: "m" }] })
+declare const source: TargetSource.TargetSource<{ readonly url: string }>
+const followed = Router.fromSource(source)
+expectTypeOf<Effect.Success<typeof followed>>().toEqualTypeOf<Router.DynamicRouter<{ readonly url: string }>>()
+expectTypeOf<Effect.Error<typeof followed>>().toEqualTypeOf<TargetSource.TargetSourceError>()
+declare const dynamic: Effect.Success<typeof followed>
+dynamic.isolate("whoever")
+dynamic.route({ needs: { pinnedTo: "whoever" } }, ({ client }) => Effect.succeed(client.url))
+dynamic.reload({ targets: [{ id: "x", client: { url: "http://x" } }], tiers: [["x"]] })
+// @ts-expect-error A client of another kind.
+dynamic.reload({ targets: [{ id: "x", client: 1 }] })
+expectTypeOf(createRouterFrom(source, { strategy: naming })).toEqualTypeOf<
+  Promise<PromiseRouter.DynamicPromiseRouter<{ readonly url: string }>>
+>()

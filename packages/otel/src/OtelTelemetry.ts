@@ -27,7 +27,10 @@ export interface Options {
   readonly tracerProvider?: TracerProvider
   /** Default: the global one, looked up at every call, so that it may be registered at any time. */
   readonly meterProvider?: MeterProvider
-  /** Routes, and targets, that metrics name; what is attached later is `_other`. Integer >= 1, default 1,000. */
+  /**
+   * Routes, and targets, that metrics name, those that have left included: a counter cannot be taken back. What is attached
+   * later is `_other`. Integer >= 1, default 1,000.
+   */
   readonly maxLabels?: number
 }
 
@@ -48,7 +51,8 @@ export const make = (options: Options = {}): Telemetry => {
   const deps = { guard, vocabulary: { attribute: convention.attribute, labels } }
 
   return {
-    attach: ({ queue, route, targets }) => {
+    attach: ({ left = [], queue, route, targets }) => {
+      for (const gone of labels.detach(route, left)) breakers.forget(gone)
       labels.attach(route, targets)
       if (queue !== undefined && labels.routes.has(route)) queues.set(route, queue)
       guard.run("metrics", () => meters()?.zero(route))

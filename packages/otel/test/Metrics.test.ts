@@ -306,6 +306,31 @@ describe("metrics", () => {
     assert.sameMembers([...new Set(models)], ["_other", "model-b"])
   })
 
+  it("forget the breaker of a target that has left, and keep what a route still has", async () => {
+    const { instance, telemetry, attach } = measured({ maxLabels: 3 })
+    attach()
+    telemetry.event?.(target("a"), { _tag: "BreakerOpened", gate: "breaker" })
+    telemetry.attach?.({ route: "other", strategy: "p2c", targets: [target("b")] })
+    const state = (id: string, state: string) => value(instance, "spillway.breaker.state", { target: id, state })
+    const isOpen = (route: string, id: string) => value(instance, "spillway.route.target_open", { route, target: id })
+    assert.deepStrictEqual([await state("a", "open"), await isOpen("main", "a"), await state("b", "closed")], [1, 1, 1])
+    telemetry.attach?.({ route: "main", strategy: "p2c", targets: [], left: [target("a"), target("b")] })
+    // The last value of what is not told any more is 0, which an SDK may repeat.
+    for (const word of ["closed", "open"]) assert.strictEqual((await state("a", word)) ?? 0, 0, word)
+    assert.strictEqual((await isOpen("main", "a")) ?? 0, 0)
+    assert.deepStrictEqual([await state("b", "closed"), await isOpen("other", "b")], [1, 0])
+    // One that comes back begins closed.
+    attach()
+    assert.strictEqual(await value(instance, "spillway.breaker.state", { target: "a", state: "closed" }), 1)
+    // Counters stay, so those who have left count for the bound.
+    for (const id of ["x", "y", "z"]) {
+      telemetry.attach?.({ route: "main", strategy: "p2c", targets: [stranger(id)], left: [] })
+      telemetry.attach?.({ route: "main", strategy: "p2c", targets: [], left: [stranger(id)] })
+    }
+    const counted = Object.keys((await instance.points("spillway.breaker.transitions")) ?? {})
+    assert.sameMembers([...new Set(counted.map((key) => JSON.parse(key).target))], ["a", "b", "x"])
+  })
+
   it("stop naming routes and targets at the bound", async () => {
     const { instance, telemetry } = measured({ maxLabels: 3 })
     for (let i = 0; i < 10; i++) {

@@ -5,63 +5,61 @@
  * Use it with many callers: "always the least loaded" sends all of them to one target until its load shows; two random draws
  * do not. And use it with many targets: it looks at two of them. Weights count through the load, not through the draw, so
  * shares follow them only roughly, and of n targets none gets more than 2/n of the picks. For exact shares see
- * `SmoothWeightedRoundRobin`.
+ * `SmoothWeightedRoundRobin` and `EdfWeightedRoundRobin`.
+ *
+ * Reading averages is what a pick would spend most of its time on, so with `TokenNormalized` and `PeakEwma` a target's
+ * speed and success rate are kept for 50 ms, or until one of its attempts ends: in 50 ms they fade by half a percent.
+ * Attempts in flight are read at every look.
+ *
+ * A target that has come back, or is new, looks fast: its average has faded, or there is none. All callers would prefer it
+ * at once, up to that 2/n, twice its share. So a target of which no answer was heard for `staleAfter` has no speed: it is
+ * taken only if it has also fewer attempts in flight for its weight and success rate, or as many and was drawn first.
  *
  * Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001.
  */
-import type { Candidate, Load } from "@spillway/core/Candidate"
-import type { Rng } from "@spillway/core/Gate"
-import { CurrentStrategy, type Eligible, type Strategy } from "@spillway/core/Strategy"
+import type { Load } from "@spillway/core/Candidate"
+import { InvalidOption, onlyKeys } from "@spillway/core/InvalidOption"
+import { positiveMillis } from "@spillway/core/RouteRequest"
+import { CurrentStrategy, type Strategy } from "@spillway/core/Strategy"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PeakEwma from "./loads/PeakEwma.ts"
+import { isTimed } from "./internal/expectedTime.ts"
+import { TwoChoices } from "./internal/TwoChoices.ts"
+import * as TokenNormalized from "./loads/TokenNormalized.ts"
 
 export interface Options {
-  /** How busy a candidate is. Default `PeakEwma.load`, which knows failures. */
+  /** How busy a candidate is. Default `TokenNormalized.load`, which knows speed and failures. */
   readonly load?: Load
-  /** For spans and records. Default `p2c-peak-ewma`, with a load of your own `p2c`. */
+  /**
+   * So long an answer shows how fast its target is; after 10 seconds two thirds of a router's averages have faded. > 0; default
+   * 10 seconds with `TokenNormalized` and `PeakEwma`, with any other load `"Infinity"`: never stale.
+   */
+  readonly staleAfter?: Duration.Input
+  /** For spans and records. Default `p2c-tokens`, with a load of your own `p2c`. */
   readonly name?: string
 }
 
-/** Takes the candidate with the lower load; on a tie, the first drawn. `score` is the load. */
+const optionKeys: ReadonlySet<string> = new Set(["load", "staleAfter", "name"])
+
+/** Takes the candidate with the lower load; on a tie, the first drawn. `score` is the load. Throws `InvalidOption`. */
 export const make = (options: Options = {}): Strategy => {
-  const load = options.load ?? PeakEwma.load
+  onlyKeys("PowerOfTwo", options, optionKeys)
+  const { load = TokenNormalized.load, name = options.load === undefined ? "p2c-tokens" : "p2c" } = options
+  if (typeof load !== "function") {
+    throw new InvalidOption("PowerOfTwo: load", "a function of a candidate and a time", load)
+  }
+  const staleAfter =
+    options.staleAfter !== undefined
+      ? positiveMillis("PowerOfTwo: staleAfter", options.staleAfter)
+      : isTimed(load)
+        ? 10_000
+        : Number.POSITIVE_INFINITY
   return {
-    name: options.name ?? (options.load === undefined ? "p2c-peak-ewma" : "p2c"),
-    make: (candidates) =>
-      Effect.succeed({
-        pick: (_request, eligible, now, rng) => {
-          const first = draw(candidates, eligible, undefined, rng)
-          if (first === undefined) return undefined
-          const second = draw(candidates, eligible, first, rng)
-          return second !== undefined && load(second, now) < load(first, now) ? second : first
-        },
-        score: (candidate, _request, now) => load(candidate, now)
-      })
+    name,
+    make: (candidates, before) => Effect.sync(() => new TwoChoices(candidates, before, load, staleAfter))
   }
 }
 
 /** The application's strategy, as `make`. */
 export const layer = (options?: Options): Layer.Layer<CurrentStrategy> => Layer.succeed(CurrentStrategy, make(options))
-
-const tries = 4
-
-/** An eligible candidate other than `except`, each with the same chance. */
-const draw = (
-  candidates: ReadonlyArray<Candidate>,
-  eligible: Eligible,
-  except: Candidate | undefined,
-  rng: Rng
-): Candidate | undefined => {
-  for (let n = 0; n < tries; n++) {
-    const candidate = candidates[Math.floor(rng() * candidates.length)]
-    if (candidate !== undefined && candidate !== except && eligible(candidate)) return candidate
-  }
-  // Few are left. One pass, in which the k-th that qualifies replaces the choice with chance 1/k (reservoir sampling).
-  let chosen: Candidate | undefined
-  let seen = 0
-  for (const candidate of candidates) {
-    if (candidate !== except && eligible(candidate) && rng() * ++seen < 1) chosen = candidate
-  }
-  return chosen
-}

@@ -4,7 +4,9 @@
  *
  * Use it with a handful of targets, long answers and one process: it holds concurrency at the weights' ratio. So a slow
  * target gets fewer calls than its weight says, and an idle router turns by weight exactly. With many processes that do not
- * see each other's attempts, or with hundreds of targets, `PowerOfTwo` is the better choice.
+ * see each other's attempts, or with hundreds of targets, `PowerOfTwo` is the better choice. A queue by attempts in
+ * flight would make a pick O(log n), but has to be told of every attempt that begins or ends, also of those that another
+ * picker began, and turns among equals would still look at all equals: with many targets two draws cost less and herd less.
  *
  * Attempts count until their answer is complete, a stream until its last part. A target that fails at once never has
  * anything in flight and would draw nearly all calls; with `failureWeighting` it is counted as busier than it is: n + 1
@@ -14,6 +16,7 @@
  */
 import type { Candidate } from "@spillway/core/Candidate"
 import type { Millis } from "@spillway/core/Gate"
+import { onlyKeys } from "@spillway/core/InvalidOption"
 import { CurrentStrategy, type Strategy } from "@spillway/core/Strategy"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,8 +30,11 @@ export interface Options {
   readonly randomStart?: boolean
 }
 
+const optionKeys: ReadonlySet<string> = new Set(["failureWeighting", "randomStart"])
+
 /** `score` is attempts per weight. Ties are exact for integer weights: equal fractions have the same quotient. */
 export const make = (options: Options = {}): Strategy => {
+  onlyKeys("WeightedLeastConnections", options, optionKeys)
   const weighted = options.failureWeighting !== false
   const load = (candidate: Candidate, now: Millis) =>
     (weighted ? Math.floor((candidate.inFlight + 1) / successSquared(candidate, now)) - 1 : candidate.inFlight) /

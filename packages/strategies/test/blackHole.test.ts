@@ -1,11 +1,21 @@
-import { assert, describe, it } from "@effect/vitest"
-import type { Load } from "@spillway/core/Candidate"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import type { Candidate, Load } from "@spillway/core/Candidate"
+import type { Millis } from "@spillway/core/Gate"
 import type { Strategy } from "@spillway/core/Strategy"
+import * as Affinity from "../src/Affinity.ts"
+import * as Bandit from "../src/Bandit.ts"
+import * as Cheapest from "../src/Cheapest.ts"
+import * as EdfWeightedRoundRobin from "../src/EdfWeightedRoundRobin.ts"
+import * as Failover from "../src/Failover.ts"
 import * as InFlight from "../src/loads/InFlight.ts"
 import * as PeakEwma from "../src/loads/PeakEwma.ts"
+import * as MostHeadroom from "../src/MostHeadroom.ts"
+import * as NearestRegion from "../src/NearestRegion.ts"
 import * as PowerOfTwo from "../src/PowerOfTwo.ts"
+import * as PrefixCache from "../src/PrefixCache.ts"
 import * as SmoothWeightedRoundRobin from "../src/SmoothWeightedRoundRobin.ts"
 import * as WeightedLeastConnections from "../src/WeightedLeastConnections.ts"
+import * as WeightedRandom from "../src/WeightedRandom.ts"
 import { lognormal, type Model, type Options, shares } from "./support/simulate.ts"
 
 const good = (id: string): Model => ({ id, serve: (rng) => ({ ms: lognormal(rng, 1000), ok: true }) })
@@ -19,7 +29,7 @@ const turning: Model = {
 }
 
 /** Ten minutes after a minute of warming up: about 12,000 calls. */
-const run = (strategy: Strategy, bad: Model, options?: Partial<Options>): number => {
+const run = (strategy: Strategy<string>, bad: Model, options?: Partial<Options>): number => {
   const share = shares({
     strategy,
     targets: [good("a"), good("b"), bad],
@@ -36,12 +46,48 @@ const run = (strategy: Strategy, bad: Model, options?: Partial<Options>): number
 /** Finagle's own: a latency and attempts in flight, nothing about failures. */
 const latencyOnly: Load = (candidate, now) => (candidate.latency(now) ?? 0) * (candidate.inFlight + 1)
 
+const bySuccess = (candidate: Candidate, now: Millis): number =>
+  candidate.target.weight * candidate.successRate(now) ** 2
+
 /** Each hole, each way to keep the statistics. */
 const variants = [hole, turning].flatMap((bad) =>
   [0.1, 0.2].flatMap((sampleWeight) =>
     [false, true].map((failuresAsLatency) => ({ bad, sampleWeight, failuresAsLatency }))
   )
 )
+
+/** One line per strategy: what it is, and the share that the hole may draw at most; `undefined`: whatever it draws. */
+const table: ReadonlyArray<readonly [name: string, strategy: Strategy<string>, atMost: number | undefined]> = [
+  ["power of two, default", PowerOfTwo.make(), 0.05],
+  ["power of two by peak EWMA", PowerOfTwo.make({ load: PeakEwma.load }), 0.05],
+  ["power of two by attempts in flight", PowerOfTwo.make({ load: InFlight.load }), undefined],
+  ["weighted least connections", WeightedLeastConnections.make(), 0.05],
+  ["weighted least connections to the letter", WeightedLeastConnections.make({ failureWeighting: false }), undefined],
+  ["smooth weighted round robin", SmoothWeightedRoundRobin.make(), 0.34],
+  ["EDF weighted round robin", EdfWeightedRoundRobin.make(), 0.34],
+  ["EDF by success rate squared", EdfWeightedRoundRobin.make({ weightOf: bySuccess }), 0.05],
+  ["weighted random", WeightedRandom.make(), 0.36],
+  ["failover, the hole last", Failover.make(), 0],
+  ["affinity, calls without a key", Affinity.make(), 0.05],
+  ["prefix cache, calls without a prompt", PrefixCache.make(), 0.05],
+  ["bandit", Bandit.make(), undefined],
+  ["cheapest, no prices", Cheapest.make(), undefined],
+  ["most headroom, no limits", MostHeadroom.make(), undefined],
+  ["nearest region, no regions", NearestRegion.make(), undefined]
+]
+
+describe("the share of a target that fails in 5 ms beside two that answer in a second, 20 calls a second", () => {
+  const shares: Array<string> = []
+  for (const [name, strategy, atMost = 1] of table) {
+    it(`is at most ${100 * atMost} % with ${name}`, () => {
+      const share = run(strategy, hole)
+      shares.push(`${(100 * share).toFixed(1).padStart(5)} %  ${name}`)
+      assert.isAtMost(share, atMost)
+    })
+  }
+
+  afterAll(() => console.log(shares.join("\n")))
+})
 
 describe("a target that fails in 5 ms beside two that answer in a second, 20 calls a second", () => {
   it("gets its share of the turns from smooth weighted round robin: a third", () => {

@@ -23,6 +23,7 @@
 import { type Gate, type GateEvent, type LocalReject, type Millis, noEvents, reject } from "../model/Gate.ts"
 import { InvalidOption, integer, onlyKeys } from "../model/InvalidOption.ts"
 import { aimd } from "./internal/aimd.ts"
+import * as InFlight from "./internal/InFlight.ts"
 import type { Algorithm } from "./internal/limits.ts"
 
 export { type AimdOptions, aimd } from "./internal/aimd.ts"
@@ -69,21 +70,20 @@ export const make = (options: Options = {}): AdaptiveBulkhead => {
   const { algorithm, bounds } = resolve(options)
   const limit = algorithm.make(bounds)
   const full: LocalReject = reject("BulkheadFull") // made once: rejections are common
-  let inFlight = 0
+  let inFlight: InFlight.InFlight = { count: 0 }
   let generation = 0
-  return {
+  const gate: AdaptiveBulkhead & InFlight.Counting = {
     name: "adaptive-bulkhead",
     limit: limit.current,
-    peek: () => (inFlight < limit.current() ? undefined : full),
+    peek: () => (inFlight.count < limit.current() ? undefined : full),
     admit: () => {
-      if (inFlight >= limit.current()) return full
-      inFlight++
-      return { generation, inFlight, settled: false }
+      if (inFlight.count >= limit.current()) return full
+      return { generation, inFlight: ++inFlight.count, settled: false }
     },
     settle: (permit, outcome, _now, measured) => {
       if (permit.settled) return noEvents
       permit.settled = true
-      inFlight--
+      inFlight.count--
       if (outcome._tag === "Unused" || outcome._tag === "Ignored") return noEvents
       const fresh = permit.generation === generation
       if (!limit.learn(outcome, permit.inFlight, fresh, measured?.firstContentMs)) return noEvents
@@ -91,13 +91,25 @@ export const make = (options: Options = {}): AdaptiveBulkhead => {
       const event: LimitLowered = { _tag: "LimitLowered", gate: "adaptive-bulkhead", limit: limit.current() }
       return [event]
     },
+    headroom: () => Math.max(0, 1 - inFlight.count / limit.current()),
     clear: () => limit.raiseTo(bounds.initial),
-    snapshot: () => ({ state: inFlight < limit.current() ? "free" : "full", inFlight, ...limit.snapshot() }),
+    snapshot: () => ({
+      state: inFlight.count < limit.current() ? "free" : "full",
+      inFlight: inFlight.count,
+      ...limit.snapshot()
+    }),
     restore: (snapshot) => {
       generation++ // attempts from before were admitted under another limit
       limit.restore(snapshot)
+    },
+    [InFlight.box]: () => inFlight,
+    takeOver: (before, now) => {
+      generation++
+      limit.restore(before.snapshot(now))
+      inFlight = InFlight.of(before) ?? inFlight
     }
   }
+  return gate
 }
 
 const resolve = (options: Options) => {

@@ -25,7 +25,8 @@ import { type Outcome, type Unused, unused } from "../model/Outcome.ts"
 /** One permit of each gate, in their order. */
 export interface ChainPermit {
   readonly permits: ReadonlyArray<object>
-  settled: boolean
+  /** Whose it is and where it is given back; `undefined` once that has happened. */
+  chain: Chain | undefined
 }
 
 export interface Chain {
@@ -50,6 +51,10 @@ export interface Chain {
   readonly snapshot: (now: Millis) => Readonly<Record<string, GateSnapshot>>
   /** Takes up what it finds for its gates; a gate that is not in the snapshot stays as it is. */
   readonly restore: (snapshot: Readonly<Record<string, GateSnapshot>>, now: Millis) => void
+  /** Stands from now on where `before` stood: gate by gate, by name. Permits of `before` are settled there. */
+  readonly takeOver: (before: Chain, now: Millis) => void
+  /** Tells its gates whether their target is one of those the router picks from. */
+  readonly inSet: (isInSet: boolean) => void
 }
 
 /** The list is copied. Throws `InvalidOption` when two gates have the same name. */
@@ -87,7 +92,7 @@ export const make = (list: ReadonlyArray<Gate>): Chain => {
 
   const counting = gates.filter((gate) => gate.headroom !== undefined)
 
-  return {
+  const chain: Chain = {
     gates,
     headroom: (now) => {
       let least: number | undefined
@@ -120,11 +125,11 @@ export const make = (list: ReadonlyArray<Gate>): Chain => {
         rollBack(permits, now)
         throw error
       }
-      return { permits, settled: false }
+      return { permits, chain }
     },
     settle: (permit, outcome, now, measured) => {
-      if (permit.settled) return noEvents
-      permit.settled = true
+      if (permit.chain === undefined) return noEvents
+      permit.chain = undefined
       const events = giveBack(permit.permits, outcome, now, measured)
       if (held.length === 0) return events
       const all = held.concat(events)
@@ -137,8 +142,20 @@ export const make = (list: ReadonlyArray<Gate>): Chain => {
         const own = Object.hasOwn(snapshot, gate.name) ? snapshot[gate.name] : undefined
         if (own !== undefined) gate.restore(own, now)
       }
+    },
+    takeOver: (before, now) => {
+      for (const gate of gates) {
+        const old = before.gates.find(({ name }) => name === gate.name)
+        if (old === undefined || old === gate) continue
+        if (gate.takeOver === undefined) gate.restore(old.snapshot(now), now)
+        else gate.takeOver(old, now)
+      }
+    },
+    inSet: (isInSet) => {
+      for (const gate of gates) gate.inSet?.(isInSet)
     }
   }
+  return chain
 }
 
 /** What the gates had to say about letting this attempt in. */

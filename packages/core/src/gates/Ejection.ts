@@ -42,7 +42,7 @@ export interface Member {
 }
 
 export interface Group {
-  /** The gate of one more member. Call it once per target, before traffic. Throws `InvalidOption` for an id it knows. */
+  /** The gate of one more member; it leaves and comes back with `inSet`. Throws `InvalidOption` for the id of a member. */
   readonly gateFor: (member: Member) => Ejection
   /** Members out of rotation now. */
   readonly ejected: (now: Millis) => number
@@ -73,6 +73,8 @@ export interface EjectionEvent extends GateEvent {
 
 interface State extends Rotation.Place {
   readonly id: string
+  /** False while it has left the group: nobody is compared with it, and what its last attempts show counts for nothing. */
+  isMember: boolean
   /** In a row: the next one lasts so many times as long, and once more. */
   ejections: number
   /** Failures in a row. */
@@ -187,7 +189,8 @@ export const make = (options: Options = {}): Group => {
       permit.settled = true
       const at = see(now)
       catchUp(at)
-      if (permit.generation === member.generation && member.until === Rotation.inRotation) learn(member, outcome, at)
+      const counts = member.isMember && permit.generation === member.generation
+      if (counts && member.until === Rotation.inRotation) learn(member, outcome, at)
       if (events.length === 0) return noEvents
       const published = events
       events = []
@@ -202,6 +205,12 @@ export const make = (options: Options = {}): Group => {
       }
       member.ejections = 0
       forgetOutcomes(member)
+    },
+    inSet: (isInSet) => {
+      if (member.isMember === isInSet) return
+      member.isMember = isInSet
+      if (isInSet) rotation.join(member)
+      else rotation.part(member)
     },
     snapshot: (now) => {
       const at = Math.max(now, lastSeen)
@@ -247,6 +256,7 @@ export const make = (options: Options = {}): Group => {
 }
 
 const inRotation = {
+  isMember: true,
   until: Rotation.inRotation,
   returnedAt: Number.NEGATIVE_INFINITY,
   generation: 0,

@@ -12,6 +12,7 @@
  */
 import { type Gate, type LocalReject, noEvents, reject } from "../model/Gate.ts"
 import { InvalidOption, integer, positive } from "../model/InvalidOption.ts"
+import * as InFlight from "./internal/InFlight.ts"
 import { accessOf, capacityFor, type Reserve, resolve } from "./internal/reserve.ts"
 
 export interface Options extends Reserve {
@@ -47,34 +48,40 @@ export const make = (options: Options): Gate<Permit> => {
   const forAll = (): number => Math.max(1, capacityFor(0, capacity(), reserve))
   const full = reject("BulkheadFull")
   const reserved = reject("Reserved")
-  let inFlight = 0
+  let inFlight: InFlight.InFlight = { count: 0 }
 
   const verdict = (access: 0 | 1 | 2): LocalReject | undefined => {
     const all = capacity()
-    if (inFlight >= all) return full
-    return inFlight < Math.max(1, capacityFor(access, all, reserve)) ? undefined : reserved
+    if (inFlight.count >= all) return full
+    return inFlight.count < Math.max(1, capacityFor(access, all, reserve)) ? undefined : reserved
   }
-  return {
+  const gate: Gate<Permit> & InFlight.Counting = {
     name: "headroom",
     peek: (_now, cost) => verdict(accessOf(cost)),
     admit: (_now, cost) => {
       const refused = verdict(accessOf(cost))
       if (refused !== undefined) return refused
-      return { note: inFlight++ < forAll() ? undefined : "Reserve", settled: false }
+      return { note: inFlight.count++ < forAll() ? undefined : "Reserve", settled: false }
     },
     settle: (permit) => {
       if (permit.settled) return noEvents
       permit.settled = true
-      inFlight--
+      inFlight.count--
       return noEvents
     },
     snapshot: () => {
       const all = capacity()
-      const state = inFlight < forAll() ? "free" : inFlight < all ? "reserved" : "full"
-      return { state, inFlight, capacity: all, utilisation: inFlight / all }
+      const { count } = inFlight
+      const state = count < forAll() ? "free" : count < all ? "reserved" : "full"
+      return { state, inFlight: count, capacity: all, utilisation: count / all }
     },
-    restore: () => {}
+    restore: () => {},
+    [InFlight.box]: () => inFlight,
+    takeOver: (before) => {
+      inFlight = InFlight.of(before) ?? inFlight
+    }
   }
+  return gate
 }
 
 /**

@@ -96,6 +96,7 @@ export const make = (options: Options): MultiLimit => {
     peek: (now, cost) => ledger.verdict(now, cost, price),
     admit: (now, cost) => ledger.admit(now, cost, price),
     settle: (permit, outcome, now, measured) => ledger.settle(permit, outcome, now, measured),
+    headroom: (now) => ledger.headroom(now),
     snapshot: (now) => ledger.snapshot(now),
     restore: (snapshot, now) => ledger.restore(snapshot, now),
     clear: () => ledger.forgetReports()

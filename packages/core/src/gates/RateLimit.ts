@@ -66,6 +66,7 @@ export const make = (options: Options): Gate<Permit> => {
       }
       return noEvents
     },
+    headroom: (now) => Math.max(0, 1 - gcra.used(Math.max(now, lastSeen)) / burst),
     snapshot: (now) => {
       const at = Math.max(now, lastSeen)
       const left = gcra.left(at)

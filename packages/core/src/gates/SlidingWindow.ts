@@ -73,6 +73,7 @@ export const make = (options: Options): Gate<Permit> => {
       if (outcome._tag === "Unused" && permit.epoch === epoch) meter.takeBack(permit.mark, permit.requests, see(now))
       return noEvents
     },
+    headroom: (now) => Math.max(0, 1 - meter.used(see(now)) / limit),
     snapshot: (now) => {
       const at = see(now)
       const left = Math.max(0, Math.floor(limit - meter.used(at) + 1e-9))

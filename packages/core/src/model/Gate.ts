@@ -117,6 +117,17 @@ export interface Gate<P extends object = object> {
   readonly headroom?: (now: Millis) => number | undefined
   /** Forgets what keeps it closed, when a person says so. Permits that are out stay out. */
   readonly clear?: (now: Millis) => void
+  /**
+   * Stands from now on where `before` stood, the gate of the same name that the target had until its limits changed. Attempts
+   * in flight settle with `before`. Called once, before anything else. Default: it restores a snapshot of `before`; a gate
+   * that counts what is in flight takes the count over, and one that targets share must not restore anything.
+   */
+  readonly takeOver?: (before: Gate, now: Millis) => void
+  /**
+   * Its target has left the set the router picks from (`false`), or is in it again: for gates that look at several targets
+   * together. A gate is born inside. While outside it is asked for nothing, and settles the attempts that are still in flight.
+   */
+  readonly inSet?: (isInSet: boolean) => void
 }
 
 /** Plain JSON; `state` is one word for people. */

@@ -29,6 +29,7 @@ export class NoCandidate extends Schema.TaggedError<NoCandidate>()("NoCandidate"
   exclusions: Schema.Array(Exclusion)
 }) {
   override get message() {
+    if (this.exclusions.length === 0) return "No target can take the call: there is none"
     return `No target can take the call: ${this.exclusions.map((e) => `${e.target} ${e.reason}`).join(", ")}`
   }
 }

@@ -18,9 +18,9 @@ export interface Picker {
   /** One eligible candidate, or `undefined` when none is. Synchronous; must not keep `eligible`. */
   readonly pick: (request: RouteRequest, eligible: Eligible, now: Millis, rng: Rng) => Candidate | undefined
   /** Told once per attempt, when its permit is given back. `settlement` is for the time of the call: do not keep it. */
-  readonly settled?: (candidate: Candidate, outcome: Outcome, now: Millis, settlement: Settlement) => void
+  readonly settled?: ((candidate: Candidate, outcome: Outcome, now: Millis, settlement: Settlement) => void) | undefined
   /** The score of a candidate as `pick` would see it now; lower is better. Changes nothing. For `explain` and dashboards. */
-  readonly score?: (candidate: Candidate, request: RouteRequest, now: Millis) => number
+  readonly score?: ((candidate: Candidate, request: RouteRequest, now: Millis) => number) | undefined
 }
 
 /** What an attempt showed beside its outcome. */
@@ -32,7 +32,7 @@ export interface Settlement extends Measured {
 
 /** `Id`: the targets it names, mostly none; `createRouter` takes no strategy that names one which does not exist. */
 export interface Strategy<out Id extends string = never> {
-  /** Short, for spans and records, e.g. `p2c-peak-ewma`. */
+  /** Short, for spans and records, e.g. `p2c-tokens`. */
   readonly name: string
   /** The targets it names: a router that lacks one of them is not made. */
   readonly targets?: ReadonlyArray<Id>
@@ -44,4 +44,6 @@ export interface Strategy<out Id extends string = never> {
 }
 
 /** The strategy of an application. Swap it by a layer: `Layer.succeed(CurrentStrategy, PowerOfTwo.make(...))`. */
-export class CurrentStrategy extends Context.Service<CurrentStrategy, Strategy<string>>()("@spillway/core/model/Strategy") {}
+export class CurrentStrategy extends Context.Service<CurrentStrategy, Strategy<string>>()(
+  "@spillway/core/model/Strategy"
+) {}

@@ -12,11 +12,16 @@ import type { RouteRequest } from "./RouteRequest.ts"
 import type { Target } from "./Target.ts"
 
 export interface Telemetry {
-  /** Called once when a router is made: register the label sets, so that every counter starts at 0. */
+  /**
+   * Called when a router is made: register the label sets, so that every counter starts at 0. Called again when its targets
+   * have changed, with those there are then; and when a target that left is done with its last attempt, with it in `left`.
+   */
   readonly attach?: (info: {
     readonly route: string
     readonly strategy: string
     readonly targets: ReadonlyArray<Target>
+    /** No longer there: nothing more will be heard of them. */
+    readonly left?: ReadonlyArray<Target>
     /** Who waits for a target now. For gauges, at any time: changes nothing. */
     readonly queue?: () => QueueView
   }) => void

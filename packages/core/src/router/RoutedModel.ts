@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { withEstimate } from "../model/Cost.ts"
 import { InvalidOption } from "../model/InvalidOption.ts"
+import * as PromptPrefix from "../model/PromptPrefix.ts"
 import {
   type CallLimits,
   isContent,
@@ -26,6 +27,7 @@ import {
 } from "../model/ProviderModel.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
 import type { Capability, TargetSpec } from "../model/Target.ts"
+import { CurrentTargetSource, type TargetSourceError } from "../model/TargetSource.ts"
 import * as CacheKey from "../policies/CacheKey.ts"
 import { CurrentTokenizer, count as countTokens, type Tokenizer } from "../policies/Tokenizer.ts"
 import type * as DefaultPipeline from "./DefaultPipeline.ts"
@@ -34,6 +36,7 @@ import * as CallNeeds from "./internal/CallNeeds.ts"
 import * as ModelBreaks from "./internal/ModelBreaks.ts"
 import * as ModelClient from "./internal/ModelClient.ts"
 import * as Prefill from "./internal/Prefill.ts"
+import * as PromptTexts from "./internal/PromptTexts.ts"
 import * as ToAiError from "./internal/ToAiError.ts"
 import type * as Pipeline from "./Pipeline.ts"
 import * as Router from "./Router.ts"
@@ -123,7 +126,7 @@ export const provider = <Id extends string>(
     generate: (call, limits) =>
       Effect.flatMap(requestOf(call, "generate", options, limits, needs), (request) =>
         router
-          .route(RouteRequest.from(request), (attempt) =>
+          .route(request, (attempt) =>
             Effect.map(Effect.mapError(clientOf(attempt).generate(call, limitsOf(attempt)), from(attempt)), (parts) => {
               attempt.report(factsOf(parts))
               return markAnswer(parts, attempt)
@@ -136,7 +139,7 @@ export const provider = <Id extends string>(
         Effect.map(requestOf(call, "stream", options, limits, needs), (request) =>
           router
             .stream(
-              RouteRequest.from(request),
+              request,
               (attempt) =>
                 Stream.mapArray(streamOf(attempt, call), (parts) => {
                   const facts = factsOf(parts)
@@ -166,7 +169,7 @@ const requestOf = (
   { cache }: Options,
   limits: CallLimits | undefined,
   needs: CallNeeds.CallNeeds
-): Effect.Effect<RouteRequest.Options | RouteRequest.RouteRequest> =>
+): Effect.Effect<RouteRequest.RouteRequest> =>
   Effect.withFiber((fiber) => {
     const request = needs(capped(fiber.getRef(CurrentRequest), limits), call)
     const tokenizer = fiber.getRef(CurrentTokenizer)
@@ -189,16 +192,20 @@ const requestOf = (
     )
   })
 
-/** With a count of the prompt that is made when a gate first asks, unless the call says itself how much it needs. */
+/**
+ * With a count of the prompt that is made when a gate first asks, and hashes of its beginning that are made when a strategy
+ * does, unless the call says either itself.
+ */
 const estimated = (
   options: RouteRequest.Options,
   call: ModelOptions,
   tokenizer: Tokenizer
-): RouteRequest.Options | RouteRequest.RouteRequest => {
-  if (options.estimatedTokens !== undefined) return options
+): RouteRequest.RouteRequest => {
   const request = RouteRequest.from(options)
+  const promptPrefix = request.promptPrefix ?? PromptPrefix.of(() => PromptTexts.of(call))
+  if (options.estimatedTokens !== undefined) return { ...request, promptPrefix }
   const count = () => countTokens(tokenizer, call)
-  return { ...request, cost: withEstimate(request.cost, request.maxOutputTokens, count) }
+  return { ...request, promptPrefix, cost: withEstimate(request.cost, request.maxOutputTokens, count) }
 }
 
 /**
@@ -223,6 +230,25 @@ export const layer = <
         // Ids are literals to the compiler only; behind the service any id of the options is taken, others are defects.
         Context.add(CurrentRouter, router as unknown as ModelRouter)
       )
+    })
+  )
+
+/**
+ * The same over the targets of `CurrentTargetSource`, followed for as long as the layer is in use. A client that is no model
+ * shows when it is asked.
+ */
+export const layerFromSource = <P extends Pipeline.AnyPart = DefaultPipeline.Parts>(
+  options: Router.SourceOptions<P> & Options = {}
+): Layer.Layer<
+  LanguageModel.LanguageModel | CurrentRouter,
+  TargetSourceError,
+  CurrentTargetSource | Router.Services | Pipeline.Services<P>
+> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const router = yield* Router.fromSource(yield* CurrentTargetSource, options)
+      const model = yield* make(router, options)
+      return Context.make(LanguageModel.LanguageModel, model).pipe(Context.add(CurrentRouter, router))
     })
   )
 

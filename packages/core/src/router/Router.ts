@@ -17,9 +17,11 @@ import type { RouteError } from "../model/RouteError.ts"
 import * as RouteRequest from "../model/RouteRequest.ts"
 import type { CurrentStrategy } from "../model/Strategy.ts"
 import type * as Target from "../model/Target.ts"
+import type { TargetSet, TargetSource, TargetSourceError } from "../model/TargetSource.ts"
 import type { Degradation } from "../policies/Degradation.ts"
 import type { Hedging } from "../policies/Hedge.ts"
 import type { RetryPolicy } from "../policies/RetryPolicy.ts"
+import * as SlowStart from "../policies/SlowStart.ts"
 import type * as Timeouts from "../policies/Timeouts.ts"
 import type { Admission } from "../state/Admission.ts"
 import type { TargetState } from "../state/internal/TargetState.ts"
@@ -28,13 +30,18 @@ import type * as DefaultPipeline from "./DefaultPipeline.ts"
 import * as Around from "./internal/Around.ts"
 import type { Core } from "./internal/Core.ts"
 import * as Explain from "./internal/Explain.ts"
+import * as Follow from "./internal/Follow.ts"
 import * as Make from "./internal/Make.ts"
 import type { StreamOptions } from "./internal/StreamOptions.ts"
+import type { Reloaded } from "./internal/Targets.ts"
 import type * as Pipeline from "./Pipeline.ts"
 
 export type { Answer, Attempt } from "./Answer.ts"
 export type { RouterStatus, TargetStatus } from "./internal/Explain.ts"
+export type { TargetSourceFailed } from "./internal/Follow.ts"
+export type { TargetsChanged } from "./internal/Make.ts"
 export type { StreamOptions } from "./internal/StreamOptions.ts"
+export type { Reloaded } from "./internal/Targets.ts"
 
 export interface Router<in out Id extends string, out C> {
   /**
@@ -66,7 +73,9 @@ export interface Router<in out Id extends string, out C> {
   readonly explain: (request?: RouteRequest.RouteRequest | RouteRequest.Options<Id>) => Effect.Effect<Decision<Id>>
   /** What was done, call by call. Bounded: a subscriber that lags more than 1,024 records loses the oldest. */
   readonly decisions: Stream.Stream<DecisionRecord<Id>>
-  /** Every target: gate states, in flight, rates. */
+  /** The targets there are now, in the order of the options: another list after each change, the same one until then. */
+  readonly targets: () => ReadonlyArray<Target.Target<Id, C>>
+  /** Every target: gate states, in flight, rates. Those that have left stay until their last attempt has ended. */
   readonly status: Effect.Effect<Explain.RouterStatus<Id>>
   /** Takes a target out of rotation at once, until `restore`. Attempts in flight go on. */
   readonly isolate: (id: Id) => Effect.Effect<void>
@@ -74,6 +83,22 @@ export interface Router<in out Id extends string, out C> {
   readonly drain: (id: Id) => Effect.Effect<void>
   /** Back into rotation; what its gates remember of failures and Retry-After is forgotten. */
   readonly restore: (id: Id) => Effect.Effect<void>
+}
+
+/**
+ * A router whose targets come and go: their ids are any string. `isolate`, `drain` and `restore` of an id that it does not
+ * have are defects.
+ */
+export interface DynamicRouter<in out C> extends Router<string, C> {
+  /**
+   * Another set of targets, checked as a whole and swapped in one turn; calls in flight are not disturbed. Fails with
+   * `InvalidOption` when the set is wrong, and has changed nothing then. Sets are taken one after the other.
+   *
+   * Targets that stay keep what is known of them; weight, tags, price and client hold from the next attempt on. Where limits,
+   * context window or account changed, gates are made anew and take over from the old ones. Targets that go are picked no
+   * more, and their last attempts end in peace. New ones start slowly.
+   */
+  readonly reload: (set: TargetSet<C>) => Effect.Effect<Reloaded, InvalidOption>
 }
 
 export interface Options<
@@ -92,6 +117,20 @@ export interface Options<
   readonly timeouts?: Timeouts.Options
   /** What calls and attempts pass on their way. Default `DefaultPipeline.pipeline`. */
   readonly pipeline?: Pipeline.Pipeline<P>
+}
+
+/** Of a router whose targets change, beside its targets. */
+export interface DynamicOptions<P extends Pipeline.AnyPart = DefaultPipeline.Parts>
+  extends Pick<Options<[], P>, "route" | "timeouts" | "pipeline"> {
+  /** How targets that join later come to their share. Default: a window of 30 seconds. `false`: all of it at once. */
+  readonly slowStart?: SlowStart.Options | false
+  /** True: a set without targets is taken too, and calls fail with `NoCandidate`. Default false: it is refused. */
+  readonly allowEmpty?: boolean
+}
+
+export interface SourceOptions<P extends Pipeline.AnyPart = DefaultPipeline.Parts> extends DynamicOptions<P> {
+  /** True: problems before the first set are waited out, with a warning in the log. Default false: the first one fails. */
+  readonly waitForTargets?: boolean
 }
 
 /** What every router needs, whatever its pipeline. */
@@ -115,10 +154,55 @@ export const make = <
   Scope.Scope | Services | Pipeline.Services<P>
 > => Effect.map(Make.core<Target.IdOf<Specs>, Target.ClientOf<Specs>, P>(options), fromCore)
 
+/** A router that begins with the set given and changes by `reload`. A mistake in the options is a defect, `InvalidOption`. */
+export const makeDynamic = <C, P extends Pipeline.AnyPart = DefaultPipeline.Parts>(
+  options: DynamicOptions<P> & TargetSet<C>
+): Effect.Effect<DynamicRouter<C>, never, Scope.Scope | Services | Pipeline.Services<P>> =>
+  Effect.map(Effect.orDie(dynamicCore(options, options, "Router.makeDynamic")), fromDynamicCore)
+
+/**
+ * A router of the targets that `source` says: waits for the first set, and follows until the scope closes. A set that is wrong
+ * and a problem of the source keep the set that was there and are published as `TargetSourceFailed`, a change as
+ * `TargetsChanged` (`Telemetry.routerEvent`). Fails when the first thing it hears is no usable set, unless `waitForTargets`.
+ */
+export const fromSource = <C, P extends Pipeline.AnyPart = DefaultPipeline.Parts>(
+  source: TargetSource<C>,
+  options: SourceOptions<P> = {}
+): Effect.Effect<DynamicRouter<C>, TargetSourceError, Scope.Scope | Services | Pipeline.Services<P>> =>
+  Effect.map(coreFromSource(source, options), fromDynamicCore)
+
+/** @internal */
+export const coreFromSource = <C, P extends Pipeline.AnyPart>(source: TargetSource<C>, options: SourceOptions<P>) =>
+  Follow.follow(source, options.waitForTargets === true, (set) => dynamicCore(set, options, Follow.where(source)))
+
+/** @internal */
+export const dynamicCore = <C, P extends Pipeline.AnyPart>(
+  { targets, tiers }: TargetSet<C>,
+  { allowEmpty = false, pipeline, route, slowStart, timeouts }: DynamicOptions<P>,
+  where: string
+) =>
+  Make.changingCore<string, C, P>(where, {
+    targets,
+    tiers,
+    ...(route === undefined ? {} : { route }),
+    ...(timeouts === undefined ? {} : { timeouts }),
+    ...(pipeline === undefined ? {} : { pipeline }),
+    changing: {
+      allowEmpty,
+      strategy: (strategy) => (slowStart === false ? strategy : SlowStart.wrap(strategy, slowStart))
+    }
+  })
+
+/** @internal The public face of a core whose targets change. */
+export const fromDynamicCore = <C>(core: Core<string, C>): DynamicRouter<C> => ({
+  ...fromCore(core),
+  reload: (set) => core.targets.reload(set, "Router.reload")
+})
+
 /** @internal The public face of a core. */
 export const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C> => {
   const stateOf = (id: Id): TargetState<Id, C> => {
-    const state = core.states.find((state) => state.target.id === id)
+    const state = core.targets.find(id)
     if (state !== undefined) return state
     throw new InvalidOption(
       "Router: target id",
@@ -134,6 +218,7 @@ export const fromCore = <Id extends string, C>(core: Core<Id, C>): Router<Id, C>
       Stream.suspend(() => Around.stream(core, RouteRequest.from(options), call, streamOptions)),
     explain: (request) => Effect.sync(() => Explain.explain(core, RouteRequest.from(request))),
     decisions: core.decisions.stream,
+    targets: () => core.targets.inUse.targets,
     status: Effect.sync(() => Explain.status(core)),
     isolate: (id) =>
       Effect.sync(() => {

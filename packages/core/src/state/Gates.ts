@@ -19,14 +19,21 @@ import type { Gate } from "../model/Gate.ts"
 import { InvalidOption, onlyKeys } from "../model/InvalidOption.ts"
 import type { Target } from "../model/Target.ts"
 
-/** Makes the gates of one target. Called once per target. */
+/** Makes the gates of one target. */
 export interface GatesOf {
   (target: Target): ReadonlyArray<Gate>
   /**
    * Called once per router with all its targets, before any gate is made, for gates that look at them together; what it
    * returns makes the gates of that router. Throws `InvalidOption` when they do not go together.
    */
-  readonly forTargets?: (targets: ReadonlyArray<Target>) => (target: Target) => ReadonlyArray<Gate>
+  readonly forTargets?: (targets: ReadonlyArray<Target>) => GatesOfRouter
+}
+
+/** Makes the gates of one router: for each target, and again for one whose limits, context window or account have changed. */
+export interface GatesOfRouter {
+  (target: Target): ReadonlyArray<Gate>
+  /** Called with each further set of a router whose targets change, before it is used. Throws `InvalidOption`. */
+  readonly check?: (targets: ReadonlyArray<Target>) => void
 }
 
 /** The gates of an application: `Layer.succeed(Gates, (target) => [...])`. */
@@ -80,9 +87,10 @@ export const make = (options: Options = {}): GatesOf => {
     })
   )
   const forTargets = (targets: ReadonlyArray<Target>) => {
-    checkHeadroom(options, targets)
+    const check = (targets: ReadonlyArray<Target>) => checkHeadroom(options, targets)
+    check(targets)
     const group = options.ejection === undefined ? undefined : Ejection.make(options.ejection)
-    return (target: Target) => gatesOf(options, accounts, group, target)
+    return Object.assign((target: Target) => gatesOf(options, accounts, group, target), { check })
   }
   return Object.assign((target: Target) => forTargets([target])(target), { forTargets })
 }
@@ -114,11 +122,12 @@ const gatesOf = (
   const bulkhead = adaptive ?? Bulkhead.make({ maxInFlight })
   const breaker = options.breaker === false ? undefined : Breaker.make(options.breaker)
   const cost = { requests: 1, tokens: 0 }
+  const kept = headroom === 0 ? undefined : Headroom.make({ capacity: adaptive?.limit ?? maxInFlight, headroom })
+  // Last: who has joined the group must not be lost because another option is wrong.
   const ejection = group?.gateFor({
     id: target.id,
     available: (now) => cooldown.peek(now, cost) === undefined && breaker?.peek(now, cost) === undefined
   })
-  const kept = headroom === 0 ? undefined : Headroom.make({ capacity: adaptive?.limit ?? maxInFlight, headroom })
   return [context, cooldown, ejection, limits, account, kept, bulkhead, breaker].filter((gate) => gate !== undefined)
 }
 
@@ -154,8 +163,12 @@ const accountOf = (accounts: ReadonlyMap<string, MultiLimit.MultiLimit>, target:
     const known = [...accounts.keys()].join(", ")
     throw new InvalidOption(`Gates: account of target ${target.id}`, `one of ${known}`, target.account)
   }
-  return target.price === undefined ? account : account.priced(target.price)
+  const gate = target.price === undefined ? account : account.priced(target.price)
+  // It is the account's, not the target's: a target that changes its account takes nothing there.
+  return { ...gate, takeOver: nothing }
 }
+
+const nothing = () => {}
 
 const shareOf = ({ headroom }: Options): number => (typeof headroom === "object" ? headroom.share : (headroom ?? 0))
 
@@ -163,7 +176,7 @@ const reserved = (options: Options) => (shareOf(options) === 0 ? {} : { headroom
 
 const checkHeadroom = (options: Options, targets: ReadonlyArray<Target>): void => {
   const { headroom } = options
-  if (headroom === undefined || headroom === 0) return
+  if (headroom === undefined || headroom === 0 || targets.length === 0) return
   const weights = Object.fromEntries(targets.filter(({ tier }) => tier === 0).map(({ id, weight }) => [id, weight]))
   const overload = Headroom.validate({ headroom: shareOf(options), weights })
   if (overload === undefined || typeof headroom === "object") return

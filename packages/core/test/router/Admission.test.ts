@@ -391,7 +391,7 @@ describe("a caller who leaves", () => {
     let now = 0
     const queue = new Admission(
       { maxWait: "1 second" },
-      [{ verdict: () => reject("BulkheadFull") }],
+      () => [{ verdict: () => reject("BulkheadFull") }],
       () => now,
       () => Effect.never
     )

@@ -18,6 +18,8 @@ const byEvent: ReadonlyMap<string, State> = new Map([
 export interface Breakers {
   /** `target` is a label, so that only so many are kept. Answers the new state, or `undefined` when the event is not a breaker's. */
   readonly moved: (target: string, event: GateEvent) => State | undefined
+  /** A target that is gone: one that comes back under its name begins closed. */
+  readonly forget: (target: string) => void
   /** `closed` until something else is heard. */
   readonly state: (target: string) => State
   /** Open or isolated: nothing passes. */
@@ -32,6 +34,9 @@ export const make = (): Breakers => {
       const state = byEvent.get(event._tag)
       if (state !== undefined) known.set(target, state)
       return state
+    },
+    forget: (target) => {
+      known.delete(target)
     },
     state,
     isOpen: (target) => state(target) === "open" || state(target) === "isolated"

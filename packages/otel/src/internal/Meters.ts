@@ -152,7 +152,10 @@ const counter = (meter: Meter, name: string, unit: string, description: string) 
 const seconds = (meter: Meter, name: string, bounds: Array<number>, description: string) =>
   meter.createHistogram(name, { unit: "s", description, advice: { explicitBucketBoundaries: bounds } })
 
-/** One-hot, so that a rule can say `{state="open"} == 1`. */
+/**
+ * One-hot, so that a rule can say `{state="open"} == 1`. An SDK may go on repeating the last value of a series that has ended:
+ * its last value is 0, so that no breaker stays open that is not there.
+ */
 const observeBreakers = (meter: Meter, labels: Labels, breakers: Breakers.Breakers) => {
   meter
     .createObservableGauge(Names.metric.breakerState, { description: "1 for the state a target's breaker is in" })
@@ -161,6 +164,11 @@ const observeBreakers = (meter: Meter, labels: Labels, breakers: Breakers.Breake
         const current = breakers.state(target)
         for (const state of Breakers.states) result.observe(state === current ? 1 : 0, { target, state })
       }
+      for (const target of labels.ended.get("") ?? []) {
+        if (labels.targets.has(target)) continue
+        for (const state of Breakers.states) result.observe(0, { target, state })
+      }
+      labels.ended.delete("")
     })
   meter
     .createObservableGauge(Names.metric.routeTargetOpen, {
@@ -169,6 +177,9 @@ const observeBreakers = (meter: Meter, labels: Labels, breakers: Breakers.Breake
     .addCallback((result) => {
       for (const [route, targets] of labels.routes) {
         for (const target of targets) result.observe(breakers.isOpen(target) ? 1 : 0, { route, target })
+        for (const target of labels.ended.get(route) ?? [])
+          if (!targets.has(target)) result.observe(0, { route, target })
+        labels.ended.delete(route)
       }
     })
 }

@@ -12,7 +12,7 @@ import type { Millis } from "@spillway/core/Gate"
 const lowest = 0.01
 
 /** In [0.0001, 1]. */
-export const successSquared = (candidate: Candidate, now: Millis): number => {
-  const rate = Math.max(lowest, candidate.successRate(now))
-  return rate * rate
-}
+export const successSquared = (candidate: Candidate, now: Millis): number => squared(candidate.successRate(now))
+
+/** The same, where the rate was read already. */
+export const squared = (rate: number): number => (rate > lowest ? rate * rate : lowest * lowest)

@@ -1,23 +1,21 @@
 /**
- * Load by latency, attempts in flight and success rate: about how long a call sent there now would take to succeed.
+ * Load by one measured time, attempts in flight and success rate: Finagle's peak EWMA, failures counted.
  *
- * latency * (inFlight + 1) / (weight * successRate²), in milliseconds per weight. Latency is the target's peak-sensitive
- * moving average: it jumps up with one slow answer and comes down slowly. Two corrections keep it honest:
+ * Use it where a whole answer, or the first content, is what "fast" means, whatever the length of the answers: embeddings,
+ * classification, answers of about one length, streams without token counts. Where answers are long and short,
+ * `TokenNormalized`, the default of `PowerOfTwo`, does not take a target that was given a long one for a slow one.
  *
- * - A target that has not answered yet costs next to nothing while it is idle, so that it is tried, and `unknown` once an
- *   attempt runs, so that it is not flooded before the first answer. The penalty is a plain latency: with more attempts in
- *   flight it still grows, and a target that is busy enough loses against it.
- * - What fails is not fast. A failing target costs at least (1 - successRate) * `unknown`, however quickly it fails and
- *   however far its last good latency has faded.
+ * The average jumps up with one slow answer and comes down slowly. What is made of it, and of targets that have not answered
+ * or that fail: `internal/expectedTime.ts`.
  *
  * Source: Finagle, `PeakEwma`; twitter/finagle#449 (a penalty beside which one more attempt vanishes); the squared success
  * rate is ours.
  */
-import type { Load } from "@spillway/core/Candidate"
-import { positive } from "@spillway/core/InvalidOption"
-import { positiveMillis } from "@spillway/core/RouteRequest"
+import { InvalidOption, onlyKeys } from "@spillway/core/InvalidOption"
 import type * as Duration from "effect/Duration"
-import { successSquared } from "../internal/successSquared.ts"
+import { expectedTime, type TimedLoad, unknownMillis } from "../internal/expectedTime.ts"
+
+export type { TimedLoad } from "../internal/expectedTime.ts"
 
 export interface Options {
   /** What "fast" means: a whole answer, or the first content of a stream. Default `"latency"`. */
@@ -26,20 +24,20 @@ export interface Options {
   readonly unknown?: Duration.Input
 }
 
-/** Below this many milliseconds all latencies are equally good. */
-const shortest = 1
+const optionKeys: ReadonlySet<string> = new Set(["measure", "unknown"])
 
 /** Throws `InvalidOption`. */
-export const make = (options: Options = {}): Load => {
-  const option = "PeakEwma: unknown"
-  const unknown = positive(option, positiveMillis(option, options.unknown ?? "10 seconds"))
-  const measure = options.measure ?? "latency"
-  return (candidate, now) => {
-    const measured = candidate[measure](now) ?? (candidate.inFlight > 0 ? unknown : shortest)
-    const latency = Math.max(shortest, measured, (1 - candidate.successRate(now)) * unknown)
-    return (latency * (candidate.inFlight + 1)) / (candidate.target.weight * successSquared(candidate, now))
+export const make = (options: Options = {}): TimedLoad => {
+  onlyKeys("PeakEwma", options, optionKeys)
+  const { measure = "latency" } = options
+  if (measure !== "latency" && measure !== "timeToFirstContent") {
+    throw new InvalidOption("PeakEwma: measure", `"latency" or "timeToFirstContent"`, measure)
   }
+  const unknown = unknownMillis("PeakEwma", options.unknown)
+  return measure === "latency"
+    ? expectedTime((candidate, now) => candidate.latency(now), unknown)
+    : expectedTime((candidate, now) => candidate.timeToFirstContent(now), unknown)
 }
 
 /** With all defaults. */
-export const load: Load = make()
+export const load: TimedLoad = make()

@@ -22,7 +22,7 @@ export interface Model {
 }
 
 export interface Options {
-  readonly strategy: Strategy
+  readonly strategy: Strategy<string>
   readonly targets: ReadonlyArray<Model>
   readonly perSecond: number
   readonly seconds: number

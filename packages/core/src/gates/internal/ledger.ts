@@ -159,6 +159,20 @@ export class Ledger {
     return noEvents
   }
 
+  /** The least share left of all that is limited, in [0, 1]; `undefined` when nothing is. */
+  headroom(now: Millis): number | undefined {
+    const at = this.#see(now)
+    const { maxInFlight } = this.#limits
+    let least = maxInFlight === Number.POSITIVE_INFINITY ? undefined : Math.max(0, 1 - this.#inFlight / maxInFlight)
+    for (const counted of [this.#lines, this.#reports]) {
+      for (const one of counted) {
+        const left = one.share(at)
+        if (left !== undefined && (least === undefined || left < least)) least = left
+      }
+    }
+    return least
+  }
+
   snapshot(now: Millis): GateSnapshot {
     const at = this.#see(now)
     fill(this.#asked, 1, 0, 0, undefined)

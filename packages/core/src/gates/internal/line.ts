@@ -102,6 +102,13 @@ export class Line {
     this.#raise()
   }
 
+  /** Share that is left, in [0, 1]; `undefined` while nothing is limited. */
+  share(now: Millis): number | undefined {
+    const [widest] = this.#lanes
+    if (this.#dormant || widest === undefined) return undefined
+    return Math.min(1, Math.max(0, 1 - widest.meter.used(now) / widest.capacity))
+  }
+
   clear(): void {
     for (const meter of this.meters) meter.clear()
     this.#raise()

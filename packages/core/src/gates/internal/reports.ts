@@ -70,6 +70,12 @@ export class Report {
     return limit
   }
 
+  /** Share of the provider's own limit that it said is left, in [0, 1]; `undefined` when nothing is in force. */
+  share(now: Millis): number | undefined {
+    if (now >= this.#until || this.#limit === undefined || this.#limit <= 0) return undefined
+    return Math.min(1, Math.max(0, this.#left / this.#limit))
+  }
+
   forget(): void {
     this.#until = Number.NEGATIVE_INFINITY
   }

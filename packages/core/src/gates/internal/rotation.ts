@@ -25,6 +25,8 @@ export interface Rotation<P extends Place> {
   /** In the order of joining. */
   readonly places: ReadonlyArray<P>
   readonly join: (place: P) => void
+  /** It is no longer one of the group. Out of rotation it stays so, and counts again from the moment it joins again. */
+  readonly part: (place: P) => void
   /** The first time at which somebody is due to return; Infinity when nobody is. */
   readonly firstReturn: () => Millis
   readonly out: (at: Millis) => number
@@ -66,6 +68,17 @@ export const make = <P extends Place>(
     places,
     join: (place) => {
       places.push(place)
+      if (place.until === inRotation) return
+      gone++
+      if (place.until < first) first = place.until
+    },
+    part: (place) => {
+      const at = places.indexOf(place)
+      if (at < 0) return
+      places.splice(at, 1)
+      if (place.until === inRotation) return
+      gone--
+      findFirst()
     },
     firstReturn: () => first,
     out,

@@ -4,7 +4,8 @@
  * a target that is closed for a known time opens again, and when somebody's patience ends.
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import type { Candidate } from "../../model/Candidate.ts"
 import type { Cost, Priority } from "../../model/Cost.ts"
 import type { LocalReject, Millis } from "../../model/Gate.ts"
@@ -19,6 +20,8 @@ export interface Caller<out A> {
   readonly patienceMs: Millis
   /** Picks a target and takes its permits; `undefined` when none can take this call now. */
   readonly begin: (now: Millis) => A | undefined
+  /** Could any of the targets that there are take it, now or later? Asked when the targets have changed. Default yes. */
+  readonly hasHope?: (now: Millis) => boolean
 }
 
 /** What becomes of a caller: `seated` if it has to wait, then one of the others, once. */
@@ -26,7 +29,7 @@ export interface Seat<in A> {
   /** It has a place, which `leave` gives up. Said before anybody else is served, because that may make it leave. */
   readonly seated: (leave: (now: Millis) => void) => void
   readonly granted: (attempt: A, now: Millis) => void
-  readonly dropped: (reason: AdmissionQueue.DropReason, now: Millis) => void
+  readonly dropped: (reason: AdmissionQueue.DropReason | "Hopeless", now: Millis) => void
   /** A strategy, a gate or a constraint threw. */
   readonly threw: (error: unknown, now: Millis) => void
 }
@@ -39,16 +42,18 @@ class Place extends AdmissionQueue.Waiter {
   override readonly atMostUntil: Millis
   readonly request: RouteRequest
   readonly #begin: (now: Millis) => ((now: Millis) => void) | undefined
-  readonly #dropped: (reason: AdmissionQueue.DropReason) => void
+  readonly #dropped: (reason: AdmissionQueue.DropReason | "Hopeless") => void
+  readonly #caller: Caller<unknown>
   #grant: ((now: Millis) => void) | undefined = undefined
 
   constructor(
     caller: Caller<unknown>,
     bounds: Bounds,
     begin: (now: Millis) => ((now: Millis) => void) | undefined,
-    dropped: (reason: AdmissionQueue.DropReason) => void
+    dropped: (reason: AdmissionQueue.DropReason | "Hopeless") => void
   ) {
     super()
+    this.#caller = caller
     this.request = caller.request
     this.priority = caller.request.priority
     this.tenant = caller.request.tenant
@@ -70,7 +75,11 @@ class Place extends AdmissionQueue.Waiter {
     this.#grant?.(now)
   }
 
-  dropped(reason: AdmissionQueue.DropReason): void {
+  hasHope(now: Millis): boolean {
+    return this.#caller.hasHope?.(now) !== false
+  }
+
+  dropped(reason: AdmissionQueue.DropReason | "Hopeless"): void {
     this.#dropped(reason)
   }
 }
@@ -91,9 +100,11 @@ const maxLooksWhileIdle = 256
 export class Admission {
   readonly #queue: AdmissionQueue.AdmissionQueue<Place>
   readonly #maxQueued: number
-  readonly #states: ReadonlyArray<Pick<Candidate, "verdict">>
+  readonly #states: () => ReadonlyArray<Pick<Candidate, "verdict">>
   readonly #now: () => Millis
   readonly #sleep: (ms: Millis) => Effect.Effect<void>
+  /** Of the fiber that makes it: a simulation drives its fibers itself. */
+  readonly #scheduler = Fiber.getCurrent()?.getRef(Scheduler.Scheduler)
   #timer: Fiber.Fiber<void> | undefined = undefined
   #wakesAt: Millis = Number.POSITIVE_INFINITY
   #serving = false
@@ -104,7 +115,7 @@ export class Admission {
 
   constructor(
     options: AdmissionQueue.Options,
-    states: ReadonlyArray<Pick<Candidate, "verdict">>,
+    states: () => ReadonlyArray<Pick<Candidate, "verdict">>,
     now: () => Millis,
     sleep: (ms: Millis) => Effect.Effect<void>
   ) {
@@ -173,6 +184,23 @@ export class Admission {
     this.#tellDropped()
   }
 
+  /** There are other targets than before: serves whom it can, and ends the wait of those whom none of them can take. */
+  targetsChanged(now: Millis): void {
+    if (this.#queue.size === 0) return
+    this.released(now)
+    const waiting: Array<Place> = []
+    const look = (place: Place) => {
+      waiting.push(place)
+      return false
+    }
+    this.#queue.find(now, look, Number.MAX_SAFE_INTEGER)
+    for (const place of waiting) {
+      if (!place.hasHope(now) && this.#queue.leave(place, now)) place.dropped("Hopeless")
+    }
+    this.#arm(now)
+    this.#tellDropped()
+  }
+
   #tellDropped(): void {
     if (this.#telling) return
     this.#telling = true
@@ -195,7 +223,7 @@ export class Admission {
   #anyIsFree(now: Millis): boolean {
     const cost = this.#queue.head(now)?.request.cost
     try {
-      return cost !== undefined && this.#states.some((state) => state.verdict(now, cost) === undefined)
+      return cost !== undefined && this.#states().some((state) => state.verdict(now, cost) === undefined)
     } catch {
       return true
     }
@@ -233,7 +261,7 @@ export class Admission {
   /** When the first target opens by itself for so much. */
   #opens(cost: Cost, now: Millis): Millis {
     let first = Number.POSITIVE_INFINITY
-    for (const state of this.#states) {
+    for (const state of this.#states()) {
       try {
         const opens = state.verdict(now, cost)?.retryAt
         if (opens !== undefined && opens > now && opens < first) first = opens
@@ -245,7 +273,9 @@ export class Admission {
   }
 
   #sleepUntil(at: Millis, now: Millis): void {
-    const timer = Effect.runFork(this.#sleep(Math.ceil(at - now)))
+    const scheduler = this.#scheduler
+    const options = scheduler?.executionMode === "async" ? { scheduler } : undefined
+    const timer = Effect.runFork(this.#sleep(Math.ceil(at - now)), options)
     this.#timer = timer
     timer.addObserver(() => {
       if (this.#timer !== timer) return

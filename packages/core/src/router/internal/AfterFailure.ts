@@ -6,11 +6,10 @@ import type { Millis } from "../../model/Gate.ts"
 import { failure, ignored, type Outcome } from "../../model/Outcome.ts"
 import * as RouteError from "../../model/RouteError.ts"
 import * as RetryTable from "../../policies/RetryTable.ts"
-import type { TargetState } from "../../state/internal/TargetState.ts"
 import type { Attempt } from "./Attempt.ts"
 import type { Call } from "./Call.ts"
 import * as ErrorCode from "./ErrorCode.ts"
-import { excluded } from "./Pick.ts"
+import { mayBeAsked } from "./Pick.ts"
 import { type Run, stop, stopAtDeadline } from "./Run.ts"
 import * as Verdict from "./Verdict.ts"
 import * as Waiting from "./Waiting.ts"
@@ -119,16 +118,7 @@ const tooLong = <Id extends string, C>(
   if (verdict.largerContext !== true) return false
   const window = attempt.target.contextWindow ?? Number.POSITIVE_INFINITY
   call.largerThan = Math.max(window, call.largerThan ?? 0)
-  return !call.core.states.some((state) => mayBeAsked(call, state, now))
-}
-
-/** Now or later. A constraint of the application that throws is found out by whoever picks next. */
-const mayBeAsked = <Id extends string, C>(call: Call<Id, C>, state: TargetState<Id, C>, now: Millis): boolean => {
-  try {
-    return excluded(state, call.request, call, now)?.final !== true
-  } catch {
-    return true
-  }
+  return !call.core.states.some((state) => mayBeAsked(state, call.request, call, now))
 }
 
 const remember = <Id extends string, C>(call: Call<Id, C>, attempt: Attempt<Id, C>, rule: RetryTable.Rule): void => {

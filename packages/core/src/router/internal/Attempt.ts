@@ -24,12 +24,14 @@ import type { Signals } from "./Signals.ts"
 export class Attempt<Id extends string, C> extends Deadline {
   readonly request: RouteRequest
   readonly state: TargetState<Id, C>
+  /** As it was picked: what its state becomes in the meantime does not concern this attempt. */
+  readonly target: Target<Id, C>
   readonly index: number
   readonly reason: AttemptReason
   readonly startedAt: Millis
-  readonly #permit: Chain.ChainPermit
+  /** `undefined` once it has been given back. */
+  #permit: Chain.ChainPermit | undefined
   readonly #core: Core<Id, C>
-  #settled = false
   #aborted = false
   #controller: AbortController | undefined = undefined
   #clock: AttemptTimeout["clock"] = "Attempt"
@@ -64,23 +66,20 @@ export class Attempt<Id extends string, C> extends Deadline {
     this.#core = core
     this.request = request
     this.state = picked.state
+    this.target = picked.state.target
     this.#permit = picked.permit
     this.index = index
     this.reason = reason
     this.startedAt = startedAt
   }
 
-  get target(): Target<Id, C> {
-    return this.state.target
-  }
-
   /** True when a tier before this target's was left out, or a rung of the ladder asks. */
   get degraded(): boolean {
-    return this.state.target.tier > 0 || this.request.rung !== undefined
+    return this.target.tier > 0 || this.request.rung !== undefined
   }
 
   get client(): C {
-    return this.state.target.client
+    return this.target.client
   }
 
   /** It stands in for an answer that broke: it goes on from there where its target can, else it begins anew. */
@@ -91,8 +90,9 @@ export class Attempt<Id extends string, C> extends Deadline {
 
   /** Facts about the answer, for records, spans and money. May be called several times; later values win. */
   report(facts: AttemptFacts): void {
-    const known = Object.fromEntries(Object.entries(facts ?? {}).filter(([, value]) => value !== undefined))
-    this.facts = { ...this.facts, ...known }
+    if (typeof facts !== "object" || facts === null) return
+    const known = isComplete(facts) ? facts : withoutUnknown(facts)
+    this.facts = this.facts === undefined ? { ...known } : { ...this.facts, ...known }
   }
 
   /** Starts `clock` anew; `Infinity` stops it. */
@@ -152,8 +152,9 @@ export class Attempt<Id extends string, C> extends Deadline {
     now: Millis,
     callStart: Millis
   ): AttemptRecord<Id> | undefined {
-    if (this.#settled) return undefined
-    this.#settled = true
+    const permit = this.#permit
+    if (permit === undefined) return undefined
+    this.#permit = undefined
     this.disarm()
     if (result !== "won") this.abort()
     const core = this.#core
@@ -170,7 +171,7 @@ export class Attempt<Id extends string, C> extends Deadline {
       outputTokens: facts?.outputTokens,
       limits: facts?.limits
     }
-    const events = this.state.settle(this.#permit, outcome, now, measured)
+    const events = this.state.settle(permit, outcome, now, measured)
     if (events.length > 0) core.publish(this.state, events)
     const counted = this.request.cost.estimate?.counted()
     // A prefill was not among what was counted.
@@ -178,17 +179,39 @@ export class Attempt<Id extends string, C> extends Deadline {
       const complete = outcome._tag === "Success" || outcome._tag === "Slow"
       this.state.tokens.observe(counted, facts?.inputTokens, complete ? facts?.outputTokens : undefined)
     }
-    const picker = core.tiers[this.state.target.tier]?.picker
+    const { picker } = this.state
     if (picker?.settled !== undefined) {
-      const settlement: Settlement = { ...measured, request: this.request, costUsd: this.#cost(ms).usd }
+      const settlement: Settlement = {
+        ms,
+        firstContentMs,
+        inputTokens: measured.inputTokens,
+        outputTokens: measured.outputTokens,
+        limits: measured.limits,
+        request: this.request,
+        costUsd: this.#cost(ms).usd
+      }
       tellStrategy(picker, this.state, outcome, now, settlement)
     }
     if (core.admission.size > 0) core.admission.released(now)
     // The answer of a call nobody watches needs no record.
-    if (result === "won" && this.observer === undefined && !core.decisions.listening()) return undefined
+    const isWanted = result !== "won" || this.observer !== undefined || core.decisions.listening()
+    const record = isWanted ? this.#record(permit, result, errorType, ms, firstContentMs, callStart) : undefined
+    this.state.rest()
+    return record
+  }
+
+  #record(
+    permit: Chain.ChainPermit,
+    result: AttemptRecord["outcome"],
+    errorType: string | undefined,
+    ms: Millis,
+    firstContentMs: Millis | undefined,
+    callStart: Millis
+  ): AttemptRecord<Id> {
+    const { facts } = this
     const cost = this.#cost(ms)
     const record: AttemptRecord<Id> = {
-      target: this.state.target.id,
+      target: this.target.id,
       index: this.index,
       reason: this.reason,
       startedAt: this.startedAt - callStart,
@@ -199,7 +222,7 @@ export class Attempt<Id extends string, C> extends Deadline {
       facts,
       costUsd: cost.usd,
       costSource: cost.source,
-      notes: this.#note === undefined ? Chain.notesOf(this.#permit) : [...Chain.notesOf(this.#permit), this.#note]
+      notes: this.#note === undefined ? Chain.notesOf(permit) : [...Chain.notesOf(permit), this.#note]
     }
     this.observer?.end(record)
     return record
@@ -210,7 +233,7 @@ export class Attempt<Id extends string, C> extends Deadline {
     const { facts } = this
     const told = usd(facts?.costUsd)
     if (told !== undefined) return { usd: told, source: "provider" }
-    const { price } = this.state.target
+    const { price } = this.target
     if (price === undefined || facts === undefined) return unknownCost
     const own = costOf(price, facts, this.#core.wallClock() - ms)
     return own === undefined ? unknownCost : { usd: own, source: "local" }
@@ -221,6 +244,15 @@ export class Attempt<Id extends string, C> extends Deadline {
     return this.settle(this.lost ? "lost" : "cancelled", ignored, undefined, now, callStart)
   }
 }
+
+/** Copying what is all known keeps its shape, which makes reading it fast. */
+const isComplete = (facts: AttemptFacts): boolean => {
+  for (const name in facts) if (facts[name as keyof AttemptFacts] === undefined) return false
+  return true
+}
+
+const withoutUnknown = (facts: AttemptFacts): AttemptFacts =>
+  Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
 
 const unknownCost = { usd: undefined, source: undefined }
 

@@ -18,6 +18,7 @@ import type { Resumption } from "../BreakPolicy.ts"
 import { Attempt } from "./Attempt.ts"
 import { recordOf } from "./CallRecord.ts"
 import type { Core, History, Picked, Refusal } from "./Core.ts"
+import { mayBeAsked } from "./Pick.ts"
 import { tellSkipped } from "./Skipped.ts"
 
 export class Call<Id extends string, C> extends Deadline implements History<Id, C> {
@@ -164,6 +165,11 @@ export class Call<Id extends string, C> extends Deadline implements History<Id, 
       attempt.observer = this.observer.attempt({ target: attempt.target, index: attempt.index, reason })
     }
     return attempt
+  }
+
+  /** Could any target that there is take it, now or later? */
+  hasHope(now: Millis): boolean {
+    return this.core.states.some((state) => mayBeAsked(state, this.request, this, now))
   }
 
   /** The first attempt to ask decides; `false`: another one has. */

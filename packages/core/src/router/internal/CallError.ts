@@ -37,5 +37,9 @@ export const exclusions = <Id extends string, C>(call: Call<Id, C>, now: Millis)
     list.push(new RouteError.Exclusion({ target: state.target.id, reason: why.reason, ...retryInMs }))
     call.observer?.skipped?.(state.target, why.reason)
   }
+  const { only } = call
+  if (only !== undefined && !call.core.states.includes(only)) {
+    list.push(new RouteError.Exclusion({ target: only.target.id, reason: "Removed" }))
+  }
   return list
 }

@@ -4,29 +4,25 @@
  * nobody is known not to have it. What the application said it needs stays; this is added.
  */
 import type * as Prompt from "effect/ai/Prompt"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type { Decision } from "../../model/Decision.ts"
 import type { ModelOptions } from "../../model/ProviderModel.ts"
-import * as RouteRequest from "../../model/RouteRequest.ts"
-import type { Capability } from "../../model/Target.ts"
+import type * as RouteRequest from "../../model/RouteRequest.ts"
+import type { Capability, Target } from "../../model/Target.ts"
 
 /** The request, with what the call needs beside what it says. */
 export type CallNeeds = (request: RouteRequest.Options, call: ModelOptions) => RouteRequest.Options
 
-export const make = (router: {
-  readonly explain: (request: RouteRequest.RouteRequest) => Effect.Effect<Decision>
-}): CallNeeds => {
+export const make = (router: { readonly targets: () => ReadonlyArray<Pick<Target, "capabilities">> }): CallNeeds => {
+  let targets = router.targets()
   const found = new Map<Capability, boolean>()
-  /** Asked once: what targets claim never changes. */
+  /** Looked up once per set: what a target claims changes with it only. */
   const tellsApart = (capability: Capability): boolean => {
+    const now = router.targets()
+    if (now !== targets) found.clear()
+    targets = now
     const known = found.get(capability)
     if (known !== undefined) return known
-    const exit = Effect.runSyncExit(router.explain(RouteRequest.make({ needs: { capabilities: [capability] } })))
-    if (Exit.isFailure(exit)) return false // a strategy or a gate threw: whoever picks next is told
-    const { candidates } = exit.value
-    const without = candidates.filter(({ excluded }) => excluded === "Capability").length
-    const answer = without > 0 && without < candidates.length
+    const claims = targets.filter(({ capabilities }) => capabilities.has(capability)).length
+    const answer = claims > 0 && claims < targets.length
     found.set(capability, answer)
     return answer
   }

@@ -1,11 +1,10 @@
-/** What all calls of one router share. Made once by `Router.make`; nothing in it is global. */
+/** What all calls of one router share. Made once by `Router.make`; nothing in it is global, and only its targets change. */
 import type * as Effect from "effect/Effect"
 import type { Chain, ChainPermit } from "../../gates/Chain.ts"
 import type { Classifier } from "../../model/Classifier.ts"
 import type { Cost } from "../../model/Cost.ts"
 import type { GateEvent, LocalReject, Millis, Rng } from "../../model/Gate.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
-import type { Picker } from "../../model/Strategy.ts"
 import type { Telemetry } from "../../model/Telemetry.ts"
 import type * as Degradation from "../../policies/Degradation.ts"
 import type * as Hedge from "../../policies/Hedge.ts"
@@ -17,12 +16,7 @@ import type { Resumption } from "../BreakPolicy.ts"
 import type { AttemptMiddleware, RequestMiddleware } from "../Pipeline.ts"
 import type { Admission } from "./Admission.ts"
 import type { Decisions } from "./Decisions.ts"
-
-/** Targets that share the traffic; the next tier is asked when none of them can. */
-export interface Tier<Id extends string, C> {
-  readonly states: ReadonlyArray<TargetState<Id, C>>
-  readonly picker: Picker
-}
+import type { Targets, Tier } from "./Targets.ts"
 
 /** What a call has learned about targets so far. */
 export interface History<Id extends string, C> {
@@ -67,8 +61,10 @@ export type Pick<Id extends string, C> = (
 export interface Core<Id extends string, C> {
   readonly route: string
   readonly strategy: string
+  readonly targets: Targets<Id, C>
+  /** Of the set in use. */
   readonly tiers: ReadonlyArray<Tier<Id, C>>
-  /** In the order of the options. */
+  /** Of the set in use, in the order of the options. */
   readonly states: ReadonlyArray<TargetState<Id, C>>
   readonly now: () => Millis
   /** Epoch milliseconds. */

@@ -17,7 +17,10 @@ export interface TargetStatus<Id extends string = string> {
   readonly model: string
   readonly tier: number
   readonly weight: number
-  /** `up`, closed by hand (`isolated`, `draining`), or the reason of the gate that refuses now. */
+  /**
+   * `up`, closed by hand (`isolated`, `draining`), `leaving` while its last attempts end after it went out of the set, or the
+   * reason of the gate that refuses now.
+   */
   readonly state: string
   readonly inFlight: number
   /** Answered, failed, in flight, and those that say nothing: cancelled, or the caller's own mistake. */
@@ -109,9 +112,13 @@ const serves = <Id extends string, C>(
 
 const busyCost = { requests: 1, tokens: 0 }
 
+const wordFor = (state: TargetState, now: Millis): string => {
+  if (state.isLeaving) return "leaving"
+  return state.control === "open" ? (state.verdict(now, busyCost)?.reason ?? "up") : state.control
+}
+
 export const status = <Id extends string, C>(core: Core<Id, C>): RouterStatus<Id> => {
   const now = core.now()
-  const cost = { requests: 1, tokens: 0 }
   return {
     route: core.route,
     strategy: core.strategy,
@@ -119,13 +126,13 @@ export const status = <Id extends string, C>(core: Core<Id, C>): RouterStatus<Id
     admission: core.admission.snapshot(now),
     tiers: core.degradation.snapshot(now),
     gates: core.gates?.snapshot(now) ?? {},
-    targets: core.states.map((state) => ({
+    targets: [...core.states, ...core.targets.leaving.values()].map((state) => ({
       id: state.target.id,
       provider: state.target.provider,
       model: state.target.model,
       tier: state.target.tier,
       weight: state.target.weight,
-      state: state.control === "open" ? (state.verdict(now, cost)?.reason ?? "up") : state.control,
+      state: wordFor(state, now),
       inFlight: state.inFlight,
       attempts: state.attempts,
       answered: state.answered,

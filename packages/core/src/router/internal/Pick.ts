@@ -11,7 +11,8 @@ import { type GateEvent, isReject, type Millis, type Rng } from "../../model/Gat
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import * as Degradation from "../../policies/Degradation.ts"
 import type { TargetState } from "../../state/internal/TargetState.ts"
-import type { History, Pick, Picked, Refusal, Tier } from "./Core.ts"
+import type { Pick as CorePick, History, Picked, Refusal } from "./Core.ts"
+import type { InUse, Tier } from "./Targets.ts"
 
 /** Why a target was left out, for errors and `explain`; `undefined`: it may be asked. */
 export const excluded = <Id extends string, C>(
@@ -36,6 +37,20 @@ export const excluded = <Id extends string, C>(
   return refusal === undefined
     ? undefined
     : { reason: refusal.reason, retryAt: refusal.retryAt, final: refusal.retryAt === undefined }
+}
+
+/** Now or later. A constraint of the application that throws is found out by whoever picks next. */
+export const mayBeAsked = <Id extends string, C>(
+  state: TargetState<Id, C>,
+  request: RouteRequest,
+  history: History<Id, C>,
+  now: Millis
+): boolean => {
+  try {
+    return excluded(state, request, history, now)?.final !== true
+  } catch {
+    return true
+  }
 }
 
 /** Not again by this call. */
@@ -64,12 +79,12 @@ const unfit = <Id extends string, C>(state: TargetState<Id, C>, request: RouteRe
 const always: Rng = () => 0
 
 export const make = <Id extends string, C>(
-  tiers: ReadonlyArray<Tier<Id, C>>,
-  degradation: Degradation.Tiers,
+  targets: { readonly inUse: Pick<InUse<Id, C>, "tiers" | "degradation"> },
   publish: (events: ReadonlyArray<GateEvent>) => void,
   rng: Rng
-): Pick<Id, C> => {
+): CorePick<Id, C> => {
   // One closure for all picks: nothing else runs between here and the strategy's answer.
+  let { degradation, tiers } = targets.inUse
   let request: RouteRequest
   let history: History<Id, C>
   let at: Millis = 0
@@ -156,6 +171,7 @@ export const make = <Id extends string, C>(
   }
 
   return (call, now) => {
+    ;({ degradation, tiers } = targets.inUse)
     request = call.request
     history = call
     at = now

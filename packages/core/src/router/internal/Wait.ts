@@ -48,7 +48,7 @@ const nobody = <Id extends string, C, A, E>(
   if (attempt !== undefined) return launch(run, attempt, now)
   const exclusions = guarded(run, () => CallError.exclusions(call, now))
   if (exclusions === "threw") return
-  if (exclusions.length === 0) return overloaded(run, "QueueTimeout", now)
+  if (exclusions.length === 0 && call.core.states.length > 0) return overloaded(run, "QueueTimeout", now)
   const maxAttempts = call.lastRule?.maxAttempts ?? call.core.retry.maxAttempts
   const reason = () =>
     Waiting.allAsked(exclusions)
@@ -115,6 +115,7 @@ const queue = <Id extends string, C, A, E>(
       left(at)
       if (reason === "Evicted" || reason === "Overloaded") return turnedAway(run, reason, bounds, at, next, launch)
       if (reason === "DeadlineExceeded") return stopAtDeadline(run, at)
+      if (reason === "Hopeless") return nobody(run, undefined, at, next, launch)
       impatient(run, bounds, bounds.atLeastUntil > now, at, next, launch)
     }
   })

@@ -9,6 +9,8 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import type { Millis } from "../../model/Gate.ts"
 
 /** Something that ends at a known time. Extend it: the object is its own place in the list. */
@@ -46,6 +48,9 @@ class Lane {
  * call that is still running when its router closes keeps its deadline.
  */
 export const make = (clock: Clock.Clock, now: () => Millis): Deadlines => {
+  // Of the fiber that makes it: a simulation drives its fibers itself. That of `runSync` ends with it.
+  const scheduler = Fiber.getCurrent()?.getRef(Scheduler.Scheduler)
+  const forkOptions = scheduler?.executionMode === "async" ? { scheduler } : undefined
   const lanes = new Map<Millis, Lane>()
   let size = 0
 
@@ -88,7 +93,7 @@ export const make = (clock: Clock.Clock, now: () => Millis): Deadlines => {
     if (lane === undefined) {
       lane = new Lane(ms)
       lanes.set(ms, lane)
-      Effect.runFork(run(lane))
+      Effect.runFork(run(lane), forkOptions)
     }
     return lane
   }

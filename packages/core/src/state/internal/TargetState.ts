@@ -1,8 +1,9 @@
 /**
  * A target of a running router: its gates, its numbers, its hand controls. Written by attempts only; strategies read it
- * as a `Candidate`.
+ * as a `Candidate`. It is the same object for as long as its id is in the set and until its last attempt has ended: what it
+ * is made of (weight, client, limits) may change under it.
  */
-import * as Chain from "../../gates/Chain.ts"
+import type * as Chain from "../../gates/Chain.ts"
 import type { Candidate } from "../../model/Candidate.ts"
 import type { Cost } from "../../model/Cost.ts"
 import {
@@ -16,9 +17,9 @@ import {
   type Verdict
 } from "../../model/Gate.ts"
 import type { Outcome } from "../../model/Outcome.ts"
+import type { Picker } from "../../model/Strategy.ts"
 import type { Target } from "../../model/Target.ts"
 import * as Ewma from "../Ewma.ts"
-import type { GatesOf } from "../Gates.ts"
 import * as SuccessRate from "../SuccessRate.ts"
 import { LearnedTokens } from "./LearnedTokens.ts"
 
@@ -40,16 +41,25 @@ export class Tail {
   }
 }
 
+/** What moved in gates that admit nobody any more would be taken for news of those that do. */
+const aboutOthers = (events: ReadonlyArray<GateEvent>, id: string): ReadonlyArray<GateEvent> =>
+  events.filter((event) => event.target !== undefined && event.target !== id)
+
+const tailsOf = ({ model }: Target) => ({ whole: new Tail(model), stream: new Tail(`${model} stream`) })
+
 export class TargetState<out Id extends string = string, out C = unknown> implements Candidate<Id, C> {
-  readonly target: Target<Id, C>
-  readonly chain: Chain.Chain
-  control: Control = "open"
+  /** What it is now. An attempt keeps what it began with. */
+  target: Target<Id, C>
+  /** The gates that admit now. A permit knows the chain that gave it. */
+  chain: Chain.Chain
+  /** Of the tier it is in: told what becomes of its attempts. `undefined` when the router does not pick it any more. */
+  picker: Picker | undefined = undefined
   readonly since: Millis
   inFlight = 0
   /** Of whole answers, and of the first content of streams: targets of one model are one population. */
-  readonly tails: { readonly whole: Tail; readonly stream: Tail }
+  tails: { readonly whole: Tail; readonly stream: Tail }
   /** What its answers have taught about the router's own token counts. */
-  readonly tokens: LearnedTokens
+  tokens: LearnedTokens
   /** Since the router was made. */
   attempts = 0
   answered = 0
@@ -57,18 +67,65 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   /** How often a gate took the target out of rotation: breaker opened, parked. */
   ejections = 0
 
+  #control: Control = "open"
+  #isLeaving = false
+  /** What it says to everybody while it is closed by hand or on its way out. */
+  #closed: LocalReject | undefined = undefined
   #idle: Array<() => void> | undefined = undefined
-  readonly #latency = Ewma.make()
-  readonly #timeToFirstContent = Ewma.make()
-  readonly #timePerToken = Ewma.make()
-  readonly #success = SuccessRate.make()
+  #latency = Ewma.make()
+  #timeToFirstContent = Ewma.make()
+  #timePerToken = Ewma.make()
+  #success = SuccessRate.make()
 
-  constructor(target: Target<Id, C>, gatesOf: GatesOf, since: Millis = Number.NEGATIVE_INFINITY) {
+  constructor(target: Target<Id, C>, chain: Chain.Chain, since: Millis) {
     this.target = target
     this.since = since
-    this.chain = Chain.make(gatesOf(target))
+    this.chain = chain
     this.tokens = new LearnedTokens(target)
-    this.tails = { whole: new Tail(target.model), stream: new Tail(`${target.model} stream`) }
+    this.tails = tailsOf(target)
+  }
+
+  get control(): Control {
+    return this.#control
+  }
+
+  set control(control: Control) {
+    this.#control = control
+    this.#close()
+  }
+
+  /** It has left the set: nobody picks it, and its last attempts go on. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
+  set isLeaving(isLeaving: boolean) {
+    if (this.#isLeaving === isLeaving) return
+    this.#isLeaving = isLeaving
+    this.chain.inSet(!isLeaving)
+    this.#close()
+  }
+
+  #close(): void {
+    const why = this.#control === "open" && this.#isLeaving ? "draining" : this.#control
+    this.#closed = why === "open" ? undefined : refused[why]
+  }
+
+  /**
+   * The same deployment by another description: its numbers stay, but for those that belong to the model. `chain` is the one
+   * it has, or the one that stands in for it; the caller says what that takes over.
+   */
+  become(target: Target<Id, C>, chain: Chain.Chain): void {
+    const before = this.target
+    this.target = target
+    this.chain = chain
+    if (target.model === before.model && target.provider === before.provider) return
+    this.tokens = new LearnedTokens(target)
+    this.tails = tailsOf(target)
+    this.#latency = Ewma.make()
+    this.#timeToFirstContent = Ewma.make()
+    this.#timePerToken = Ewma.make()
+    this.#success = SuccessRate.make()
   }
 
   latency(now: Millis): Millis | undefined {
@@ -92,13 +149,13 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
   }
 
   verdict(now: Millis, cost: Cost): Verdict {
-    if (this.control !== "open") return refused[this.control]
+    if (this.#closed !== undefined) return this.#closed
     return this.chain.peek(now, cost.estimate === undefined ? cost : this.tokens.costFor(cost))
   }
 
   /** Takes a permit from every gate, or none. */
   admit(now: Millis, cost: Cost, rng: Rng): Chain.ChainPermit | LocalReject {
-    if (this.control !== "open") return refused[this.control]
+    if (this.#closed !== undefined) return this.#closed
     const permit = this.chain.admit(now, cost.estimate === undefined ? cost : this.tokens.costFor(cost), rng)
     if (isReject(permit)) return permit
     this.inFlight++
@@ -133,13 +190,18 @@ export class TargetState<out Id extends string = string, out C = unknown> implem
       case "Ignored":
         break
     }
-    const events = this.chain.settle(permit, outcome, now, measured)
-    if (this.inFlight === 0 && this.#idle !== undefined) {
-      const waiting = this.#idle
-      this.#idle = undefined
-      for (const resume of waiting) resume()
-    }
-    return events
+    const chain = permit.chain ?? this.chain
+    const events = chain.settle(permit, outcome, now, measured)
+    if (chain === this.chain || events.length === 0) return events
+    return aboutOthers(events, this.target.id)
+  }
+
+  /** Says to those who wait for it that no attempt is in flight. Once per attempt, after the last word about it. */
+  rest(): void {
+    if (this.inFlight > 0 || this.#idle === undefined) return
+    const waiting = this.#idle
+    this.#idle = undefined
+    for (const resume of waiting) resume()
   }
 
   /** Calls `resume` once no attempt is in flight: at once, or when the last one has been given back. */
