@@ -59,7 +59,8 @@ describe("health checks", () => {
       yield* router({ ...steady, probe, unhealthyInterval: "2 seconds" })
       yield* TestClock.adjust("40 seconds")
       const [first = 0] = times("a")
-      assert.deepStrictEqual(times("a"), [first, first + 10_000, first + 20_000, first + 30_000])
+      const pauses = times("a").map((time) => Math.round(time - first)) // whole: sums of fractions are not exact
+      assert.deepStrictEqual(pauses, [0, 10_000, 20_000, 30_000])
       assert.notStrictEqual(times("b")[0], first)
       ill.add("b")
       yield* TestClock.adjust("30 seconds")
