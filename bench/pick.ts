@@ -5,6 +5,8 @@
  * The candidates are what a router has: instances of a class whose numbers are the router's own averages, read anew at every
  * look. Streams have shown them all, and one in ten fails now and then.
  */
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { type Candidate, Ewma, type Gate, RouteRequest, type Strategy, SuccessRate, Target } from "@spillway/core"
 import { rng as seeded } from "@spillway/core/testing/Seeded"
 import {
@@ -180,50 +182,69 @@ class Cell {
 
 const rounds = 9
 
-export const pick = async (progress: (done: number, of: number) => void): Promise<Report> => {
+/** ns per pick by size and column, of one strategy. */
+type Nanos = Readonly<Record<string, number>>
+const key = (n: number, column: Column) => `${n}, ${column}`
+
+/** All cells of one strategy, in turns, so that whatever else the machine does hits all of them. */
+const measureStrategy = (index: number): Nanos => {
+  const [name, , strategy] = strategies[index] ?? []
+  if (strategy === undefined) throw new Error(`No strategy ${index} (${name})`)
   const scope = Effect.runSync(Scope.make())
   const cells = new Map<string, Cell>()
-  const key = (name: string, n: number, column: Column) => `${name}, ${n}, ${column}`
   for (const n of sizes) {
     const candidates = candidatesOf(n)
-    for (const [name, , strategy] of strategies) {
-      for (const column of columns) {
-        const picker = Effect.runSync(Scope.provide(strategy.make(candidates), scope))
-        cells.set(key(name, n, column), new Cell(picker, isIn[column], n))
-      }
+    for (const column of columns) {
+      const picker = Effect.runSync(Scope.provide(strategy.make(candidates), scope))
+      cells.set(key(n, column), new Cell(picker, isIn[column], n))
     }
   }
-  // In turns, so that whatever else the machine does hits all of them.
-  for (let round = 1; round <= rounds; round++) {
-    for (const cell of cells.values()) cell.sample()
-    progress(round, rounds)
-  }
-  await Effect.runPromise(Scope.close(scope, Exit.void))
+  for (let round = 1; round <= rounds; round++) for (const cell of cells.values()) cell.sample()
+  Effect.runSync(Scope.close(scope, Exit.void))
+  return Object.fromEntries([...cells].map(([at, { nanos }]) => [at, nanos]))
+}
 
-  const nanos = (name: string, n: number, column: Column) => cells.get(key(name, n, column))?.nanos ?? Number.NaN
-  const first = strategies[0]?.[0] ?? ""
+/** A process has one strategy, as applications have: several in one measure what the compiler makes of their mixture. */
+const inItsProcess = (index: number): Promise<Nanos> =>
+  new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), ["--strategy", String(index)], { execArgv: process.execArgv })
+    child.once("message", (measured) => resolve(measured as Nanos))
+    child.once("error", reject)
+    child.once("exit", (code) => reject(new Error(`the process of strategy ${index} ended with ${code}`)))
+  })
+
+export const pick = async (progress: (done: number, of: number) => void): Promise<Report> => {
+  const all: Array<Nanos> = []
+  for (let i = 0; i < strategies.length; i++) {
+    all.push(await inItsProcess(i))
+    progress(i + 1, strategies.length)
+  }
+  const nanos = (i: number, n: number, column: Column) => all[i]?.[key(n, column)] ?? Number.NaN
   const rows: Array<Row> = []
   const goals: Array<Goal> = []
-  for (const [name, growth] of strategies) {
+  for (const [i, [name, growth]] of strategies.entries()) {
     for (const column of columns) {
       for (const n of sizes) {
-        const value = nanos(name, n, column)
-        const ratio = value / nanos(first, n, column)
-        rows.push({ case: name, metric: `${n} targets, ${column}`, value, unit: "ns", ratio })
+        const value = nanos(i, n, column)
+        rows.push({
+          case: name,
+          metric: `${n} targets, ${column}`,
+          value,
+          unit: "ns",
+          ratio: value / nanos(0, n, column)
+        })
       }
-      const value = nanos(name, 10_000, column) / nanos(name, 10, column)
-      rows.push({
-        case: name,
-        metric: `10,000 over 10 targets (${growth}), ${column}`,
-        value,
-        unit: "times",
-        ratio: null
-      })
+      const value = nanos(i, 10_000, column) / nanos(i, 10, column)
+      const metric = `10,000 over 10 targets (${growth}), ${column}`
+      rows.push({ case: name, metric, value, unit: "times", ratio: null })
       const limit = limits[growth]
-      if (limit !== undefined && name !== first) {
-        goals.push(atMost(`ns per pick of 1,000 targets, ${name}, ${column}`, nanos(name, 1000, column), limit))
+      if (limit !== undefined && i > 0) {
+        goals.push(atMost(`ns per pick of 1,000 targets, ${name}, ${column}`, nanos(i, 1000, column), limit))
       }
     }
   }
   return { name: "pick", node: process.versions.node, rows, goals }
 }
+
+const [flag, index] = process.argv.slice(2)
+if (flag === "--strategy") process.send?.(measureStrategy(Number(index)), () => process.exit(0))

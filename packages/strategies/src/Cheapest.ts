@@ -121,8 +121,13 @@ class CheapestPicker implements Picker {
   }
 
   /** The output's part of the tokens. */
-  #outputOf({ outputTokens = 0, tokens }: Cost): number {
-    return tokens > 0 ? Math.min(1, outputTokens / tokens) : this.#settings.outputShare
+  #outputOf(cost: Cost): number {
+    const { estimate, outputTokens = 0 } = cost
+    // The router counts prompts; without a cap nobody knows how long the answer is, which is not an answer of 0 tokens.
+    if (estimate !== undefined && estimate.maxOutput === undefined && outputTokens === 0) {
+      return this.#settings.outputShare
+    }
+    return cost.tokens > 0 ? Math.min(1, outputTokens / cost.tokens) : this.#settings.outputShare
   }
 }
 

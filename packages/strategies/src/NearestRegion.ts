@@ -26,6 +26,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Outer } from "./internal/inner.ts"
 import { loadsOf } from "./internal/priorities.ts"
+import { checkOrder, type Group, groupsOf } from "./internal/regions.ts"
 import * as PowerOfTwo from "./PowerOfTwo.ts"
 
 export interface Options<Id extends string = never> {
@@ -95,33 +96,6 @@ interface Settings {
   readonly refreshMs: Millis
 }
 
-interface Group {
-  readonly name: string
-  readonly members: ReadonlyArray<Candidate>
-}
-
-const groupsOf = (
-  candidates: ReadonlyArray<Candidate>,
-  order: ReadonlyArray<ReadonlyArray<string>> | undefined
-): ReadonlyArray<Group> => {
-  const nameOf = ({ target: { region } }: Candidate): string => {
-    if (order === undefined || region === undefined) return region ?? ""
-    return order.find((near) => near.includes(region))?.join(", ") ?? ""
-  }
-  const groups = new Map<string, Array<Candidate>>()
-  for (const near of order ?? []) groups.set(near.join(", "), [])
-  for (const candidate of candidates) {
-    const name = nameOf(candidate)
-    const members = groups.get(name)
-    if (members === undefined) groups.set(name, [candidate])
-    else members.push(candidate)
-  }
-  // Targets whose region nobody knows come last.
-  const named = [...groups].filter(([name, members]) => name !== "" && members.length > 0)
-  const rest = groups.get("")
-  return [...named, ...(rest === undefined ? [] : [["", rest] as const])].map(([name, members]) => ({ name, members }))
-}
-
 /** What the newest sample counts. */
 const newest = 0.05
 
@@ -151,6 +125,11 @@ class NearestPicker extends Outer {
     this.#settings = settings
     this.#groupOf = new Map(groups.flatMap(({ members }, i) => members.map((member) => [member, i] as const)))
     this.#order = groups.map((_, i) => i)
+    if (settings.isMeasured && last !== undefined) {
+      // Who was nearer stays so until another is faster by the hysteresis; regions that are new are sorted in from behind.
+      const places = groups.map(({ name }) => last.placeOf(name))
+      this.#order.sort((one, other) => (places[one] as number) - (places[other] as number))
+    }
     this.#loads = new Float64Array(groups.length)
     this.#health = new Float64Array(groups.length)
     this.#latency = Float64Array.from(groups, ({ name }) => last?.latencyOf(name) ?? 0)
@@ -166,6 +145,12 @@ class NearestPicker extends Outer {
 
   latencyOf(name: string): Millis | undefined {
     return this.#latency[this.#groups.findIndex((group) => group.name === name)]
+  }
+
+  /** In the order; a region that is not there comes behind all. */
+  placeOf(name: string): number {
+    const place = this.#order.indexOf(this.#groups.findIndex((group) => group.name === name))
+    return place < 0 ? this.#order.length : place
   }
 
   #observe(group: number, ms: Millis): void {
@@ -250,19 +235,4 @@ class NearestPicker extends Outer {
     if (this.#groups[other]?.name === "") return true
     return (this.#latency[one] as number) < (1 - hysteresis) * (this.#latency[other] as number)
   }
-}
-
-const checkOrder = (order: ReadonlyArray<ReadonlyArray<string>>): void => {
-  const seen = new Set<string>()
-  order.forEach((near, i) => {
-    if (!Array.isArray(near) || near.length === 0) {
-      throw new InvalidOption(`NearestRegion: order[${i}]`, "a region, or a list of at least one", near)
-    }
-    for (const region of near) {
-      if (typeof region !== "string" || region === "" || seen.has(region)) {
-        throw new InvalidOption(`NearestRegion: order[${i}]`, "made of regions that are named once", region)
-      }
-      seen.add(region)
-    }
-  })
 }

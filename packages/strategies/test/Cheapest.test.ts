@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { RouteRequest, type Strategy } from "@spillway/core"
+import { Cost, RouteRequest, type Strategy } from "@spillway/core"
 import { CandidateFixture, Seeded, StrategyLaws } from "@spillway/core/testing"
 import { Cheapest, InFlight } from "@spillway/strategies"
 import { Effect } from "effect"
@@ -24,6 +24,28 @@ describe("Cheapest", () => {
     // Nothing said: a quarter is output, 0.75 * 1 + 0.25 * 20 = 5.75 against 5.
     assert.strictEqual(pick(RouteRequest.unspecified), "writer")
     assert.strictEqual(picker.score?.(writer, RouteRequest.unspecified, 0), 5)
+  })
+
+  it("takes an answer without a cap for one of unknown length, not for none, and counts no prompt for it", () => {
+    const reader = priced("reader", 1, 100)
+    const plain = priced("plain", 2, 4)
+    const picker = pickerOf([reader, plain])
+    let counts = 0
+    const counted = (maxOutput: number | undefined) => ({
+      ...RouteRequest.unspecified,
+      cost: Cost.withEstimate(RouteRequest.unspecified.cost, maxOutput, () => {
+        counts++
+        return 900
+      })
+    })
+    // A quarter is output: 0.75 * 1 + 0.25 * 100 = 25.75 against 0.75 * 2 + 0.25 * 4 = 2.5.
+    assert.strictEqual(picker.score?.(reader, counted(undefined), 0), 25.75)
+    assert.strictEqual(picker.pick(counted(undefined), always, 0, Seeded.rng(1)), plain)
+    assert.strictEqual(counts, 0)
+    // A tenth is output: 0.9 * 1 + 0.1 * 100.
+    assert.closeTo(picker.score?.(reader, counted(100), 0) ?? Number.NaN, 10.9, 1e-9)
+    // No answer at all, as for an embedding.
+    assert.strictEqual(picker.pick(counted(0), always, 0, Seeded.rng(1)), reader)
   })
 
   it("spreads the calls over all within a tenth of the lowest price, by load", () => {

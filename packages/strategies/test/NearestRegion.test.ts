@@ -58,6 +58,7 @@ describe("loads of priority levels", () => {
     assert.deepStrictEqual(loads(50, 50), [70, 30])
     assert.deepStrictEqual(loads(25, 100), [35, 65])
     assert.deepStrictEqual(loads(25, 25), [50, 50])
+    assert.deepStrictEqual(loads(0, 100), [0, 100])
   })
 
   it("are those of Envoy's tables for three levels", () => {
@@ -67,6 +68,8 @@ describe("loads of priority levels", () => {
     assert.deepStrictEqual(loads(50, 50, 100), [70, 30, 0])
     assert.deepStrictEqual(loads(25, 100, 100), [35, 65, 0])
     assert.deepStrictEqual(loads(25, 25, 100), [35, 35, 30])
+    // Envoy reckons in whole percents, and the last level has what is left: 36, 36, 28. Here fractions stay: 35.7, 35.7, 28.6.
+    assert.deepStrictEqual(loads(25, 25, 20), [36, 36, 29])
   })
 
   it("add up to one, and never give a level more than its health while all together are well", () => {
@@ -175,6 +178,45 @@ describe("NearestRegion that measures", () => {
     const next = pickerOf(third === undefined ? [] : [eu, us, third], { explore: 0, hysteresis: 0.2 }, picker)
     measure(third ?? eu, 500, next)
     assert.deepStrictEqual(Object.keys(shares(next, 50, 6000)), ["us"])
+  })
+
+  it("keeps the order over a change of the set while the difference stays within the hysteresis", () => {
+    const measure = (on: Strategy.Picker, of: typeof eu, ms: number) => {
+      for (let i = 0; i < 300; i++) on.settled?.(of, success, i, settlement(ms))
+    }
+    const options = { explore: 0, hysteresis: 0.2 }
+    const picker = pickerOf([eu, us], options)
+    measure(picker, eu, 100)
+    measure(picker, us, 75)
+    assert.deepStrictEqual(Object.keys(shares(picker, 50, 2000)), ["us"])
+    // 75 against 85 is less than a fifth: no reason to change, either way round.
+    measure(picker, eu, 85)
+    assert.deepStrictEqual(Object.keys(shares(picker, 50, 4000)), ["us"])
+    const [third] = inRegion("jp", 1)
+    if (third === undefined) throw new Error("none")
+    const grown = pickerOf([eu, us, third], options, picker)
+    measure(grown, third, 500)
+    assert.deepStrictEqual(Object.keys(shares(grown, 50, 6000)), ["us"])
+    const shrunk = pickerOf([eu, us], options, grown)
+    assert.deepStrictEqual(Object.keys(shares(shrunk, 50, 8000)), ["us"])
+    // Kept, not frozen: who is faster by more overtakes.
+    measure(shrunk, eu, 50)
+    assert.deepStrictEqual(Object.keys(shares(shrunk, 50, 10_000)), ["eu"])
+  })
+
+  it("puts a region that joins where its times belong, and targets without a region last", () => {
+    const nowhere = CandidateFixture.candidate("nowhere")
+    const options = { explore: 0 }
+    const picker = pickerOf([nowhere, eu], options)
+    for (let i = 0; i < 300; i++) picker.settled?.(eu, success, i, settlement(100))
+    assert.deepStrictEqual(Object.keys(shares(picker, 50, 2000)), ["eu"])
+    const grown = pickerOf([nowhere, eu, us], options, picker)
+    for (let i = 0; i < 300; i++) grown.settled?.(us, success, i, settlement(50))
+    assert.deepStrictEqual(Object.keys(shares(grown, 50, 4000)), ["us"])
+    assert.deepStrictEqual(
+      [us, eu, nowhere].map((one) => Math.floor(grown.score?.(one, request, 4000) ?? Number.NaN)),
+      [0, 1, 2]
+    )
   })
 })
 

@@ -106,7 +106,10 @@ describe("WeightedRandom", () => {
           RouteRequest.unspecified,
           () => ++asked > 0,
           0,
-          () => (++draws, rng())
+          () => {
+            draws++
+            return rng()
+          }
         )
       }
       assert.deepStrictEqual([draws, asked], [100, 100])
