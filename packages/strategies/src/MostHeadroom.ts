@@ -4,7 +4,9 @@
  *
  * Use it with accounts whose limits you know, or that say in their headers what is left (`learnLimits`): the limits are then used
  * up together, and nobody runs into a 429 while another account is idle. It sees neither latency nor price; what is left of a
- * target that fails counts for less, by its success rate squared. A target without limits counts as one that has half of them left: it is neither shunned nor swallowed.
+ * target that fails counts for less, by its success rate squared. A target without limits counts as one that has half of them
+ * left: it rests until the others are half used, and takes what is beyond. With the default gates there is no such target: the
+ * bulkhead that each of them has is a limit too, of 100 attempts in flight where nobody said another number.
  *
  * Source: LiteLLM's `lowest_tpm_rpm_v2` takes the one with the least used in the current minute, of all; two random choices
  * instead keep many processes from agreeing on one (M. Mitzenmacher, see `PowerOfTwo`).

@@ -32,7 +32,7 @@ import * as PowerOfTwo from "./PowerOfTwo.ts"
 export interface Options<Id extends string = never> {
   /**
    * Regions, nearest first; those in one list are equally near and share by their targets' weights. Regions that are not named,
-   * and targets without one, come last. Default: by measured time to first content, regions never measured first.
+   * and targets without one, come last. Default: by measured time to first content, regions never measured last, in the order of the targets.
    */
   readonly order?: ReadonlyArray<string | ReadonlyArray<string>>
   /** Picks within a region. Default `PowerOfTwo.make()`. */
@@ -233,6 +233,8 @@ class NearestPicker extends Outer {
     // Targets without a region stay last.
     if (this.#groups[one]?.name === "") return false
     if (this.#groups[other]?.name === "") return true
-    return (this.#latency[one] as number) < (1 - hysteresis) * (this.#latency[other] as number)
+    // One that was never measured stays behind those that were: `explore` will find it.
+    const [own, its] = [this.#latency[one] as number, this.#latency[other] as number]
+    return own > 0 && (its === 0 || own < (1 - hysteresis) * its)
   }
 }

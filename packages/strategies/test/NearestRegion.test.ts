@@ -118,10 +118,8 @@ describe("NearestRegion with an order", () => {
 
   it("asks the next region in the same pick when nobody in the nearest may be picked, and comes back", () => {
     const picker = pickerOf([...inRegion("us", 2), ...inRegion("eu", 2)], options)
-    assert.deepStrictEqual(
-      shares(picker, 100, 0, ({ target }) => target.region !== "eu"),
-      { us: 1.0000000000000007 }
-    )
+    const elsewhere = shares(picker, 100, 0, ({ target }) => target.region !== "eu")
+    assert.deepStrictEqual(Object.keys(elsewhere), ["us"])
     assert.deepStrictEqual(Object.keys(shares(picker, 100, 0)), ["eu"])
   })
 

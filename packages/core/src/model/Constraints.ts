@@ -25,7 +25,10 @@ export interface Constraints<Id extends string = string> {
   readonly except?: Selector<Id> | undefined
   /** Dearest rates, USD per million tokens, > 0; compared with the base rates. A target without a price is left out. */
   readonly maxPrice?: { readonly input?: number | undefined; readonly output?: number | undefined } | undefined
-  /** Most the call may cost in USD, > 0, by `estimatedTokens` and the base rates. A target without a price is left out. */
+  /**
+   * Most the call may cost in USD, > 0, by `estimatedTokens` and the base rates. Where the length of the answer is not known
+   * nobody can promise that, and every target is left out: a routed model needs `maxOutputTokens`. So is one without a price.
+   */
   readonly maxCostUsd?: number | undefined
   /**
    * The one target that holds what the call refers to: a stored response, an uploaded file, encrypted reasoning. Where every
@@ -126,8 +129,12 @@ const isTooDear = ({ maxCostUsd, maxPrice }: Constraints, { price }: Target, cos
   if (price === undefined) return true
   if (maxPrice?.input !== undefined && price.input > maxPrice.input) return true
   if (maxPrice?.output !== undefined && price.output > maxPrice.output) return true
-  return maxCostUsd !== undefined && usdOf(price, cost) > maxCostUsd
+  return maxCostUsd !== undefined && (isOpenEnded(cost) || usdOf(price, cost) > maxCostUsd)
 }
+
+/** Nobody said how many tokens it may take. */
+const isOpenEnded = ({ estimate, tokens }: Cost): boolean =>
+  estimate === undefined ? tokens === 0 : estimate.maxOutput === undefined
 
 /** At the base rates. */
 const usdOf = (price: Rates, cost: Cost): number => {
@@ -143,6 +150,7 @@ const dearness = ({ maxCostUsd, maxPrice }: Constraints, { price }: Target, cost
       return `${price[name]} USD per million ${name} tokens, at most ${most}`
     }
   }
+  if (isOpenEnded(cost)) return "how long the answer may be is not known"
   return `about ${Number(usdOf(price, cost).toPrecision(3))} USD, at most ${maxCostUsd}`
 }
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Constraints, type Cost, DecisionTable, RouteRequest, Target } from "@spillway/core"
+import { Constraints, Cost, DecisionTable, RouteRequest, Target } from "@spillway/core"
 import * as fc from "fast-check"
 
 const target = (spec: Partial<Target.TargetSpec> = {}): Target.Target => {
@@ -53,6 +53,20 @@ describe("Constraints.violated", () => {
     assert.strictEqual(why({ maxCostUsd: 0.006 }, { price }, cost(1000, 500)), undefined)
     assert.strictEqual(why({ maxCostUsd: 0.0059 }, { price }, cost(1000, 500)), "Price")
     assert.strictEqual(why({ maxCostUsd: 1 }, {}, cost(1, 1)), "Price")
+  })
+
+  it("promises no cost while the length of the answer is open", () => {
+    const price = { input: 2, output: 8 }
+    const open = Cost.withEstimate(cost(0, 0), undefined, () => 100)
+    const capped = Cost.withEstimate(cost(0, 0), 50, () => 100)
+    assert.strictEqual(why({ maxCostUsd: 1 }, { price }, cost(0, 0)), "Price")
+    assert.strictEqual(why({ maxCostUsd: 1 }, { price }, open), "Price")
+    assert.strictEqual(why({ maxCostUsd: 1 }, { price }, capped), undefined)
+    assert.include(Constraints.because({ maxCostUsd: 1 }, target({ price }), open) ?? "", "is not known")
+    assert.strictEqual(
+      Constraints.because({ maxCostUsd: 0.001 }, target({ price }), cost(1000, 500)),
+      "about 0.006 USD, at most 0.001"
+    )
     assert.strictEqual(
       Constraints.because({ maxCostUsd: 0.0059 }, target({ price }), cost(1000, 500)),
       "about 0.006 USD, at most 0.0059"
