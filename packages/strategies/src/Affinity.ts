@@ -25,6 +25,7 @@ import type { Target } from "@spillway/core/Target"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { AffinityPicker } from "./internal/AffinityPicker.ts"
+import { checkStrategy } from "./internal/inner.ts"
 import { isPrime } from "./internal/maglev.ts"
 import { documented, known, type PromptCache } from "./internal/promptCaches.ts"
 import { RecentKeys } from "./internal/RecentKeys.ts"
@@ -91,6 +92,7 @@ export const make = <const Id extends string = never>(options: Options<Id> = {})
     tableSize
   }
   const orElse: Strategy<Id> | Strategy = options.orElse ?? PowerOfTwo.make()
+  checkStrategy("Affinity: orElse", orElse)
   return {
     name: "affinity",
     ...(options.orElse?.targets === undefined ? {} : { targets: options.orElse.targets }),

@@ -30,7 +30,7 @@ import { Sample } from "./internal/sample.ts"
 export interface Options {
   /** What latency may take away from an answer's reward. In [0, 1], default 0.3; with `costWeight` at most 1. */
   readonly latencyWeight?: number
-  /** Time to first content (of whole answers: their time) that loses half of that. > 0, default 2 seconds. */
+  /** Time to first content (of whole answers: their time) that loses half of that. Finite, > 0, default 2 seconds. */
   readonly goodLatency?: Duration.Input
   /** What cost may take away; an answer whose cost is not known loses half of it. In [0, 1], default 0. */
   readonly costWeight?: number
@@ -60,10 +60,13 @@ export const make = (options: Options = {}): Strategy => {
   if (latencyWeight + costWeight > 1) {
     throw new InvalidOption("Bandit: latencyWeight and costWeight", "at most 1 together", latencyWeight + costWeight)
   }
+  if (options.kindOf !== undefined && typeof options.kindOf !== "function") {
+    throw new InvalidOption("Bandit: kindOf", "a function of a request", options.kindOf)
+  }
   const settings: Settings = {
     latencyWeight,
     costWeight,
-    goodMs: positiveMillis("Bandit: goodLatency", options.goodLatency ?? "2 seconds"),
+    goodMs: positive("Bandit: goodLatency", positiveMillis("Bandit: goodLatency", options.goodLatency ?? "2 seconds")),
     goodUsd: positive("Bandit: goodCost", options.goodCost ?? 0.01),
     halfLifeMs: positiveMillis("Bandit: halfLife", options.halfLife ?? "10 minutes"),
     explore: share("Bandit: explore", options.explore ?? 0.02),

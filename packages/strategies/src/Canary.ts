@@ -26,6 +26,7 @@ import type { Outcome } from "@spillway/core/Outcome"
 import type { RouteRequest } from "@spillway/core/RouteRequest"
 import type { Eligible, Picker, Settlement, Strategy } from "@spillway/core/Strategy"
 import * as Effect from "effect/Effect"
+import { checkStrategy } from "./internal/inner.ts"
 import * as PowerOfTwo from "./PowerOfTwo.ts"
 
 export interface Variant<Id extends string = string> {
@@ -103,6 +104,13 @@ const check = <Id extends string>(options: Options<Id>): ReadonlyArray<Arm<Id>> 
   if (typeof options.name !== "string" || options.name === "") {
     throw new InvalidOption("Canary: name", "a non-empty string", options.name)
   }
+  if (options.keyOf !== undefined && typeof options.keyOf !== "function") {
+    throw new InvalidOption("Canary: keyOf", "a function of a request", options.keyOf)
+  }
+  if (options.strict !== undefined && typeof options.strict !== "boolean") {
+    throw new InvalidOption("Canary: strict", "true or false", options.strict)
+  }
+  if (options.within !== undefined) checkStrategy("Canary: within", options.within)
   const names = Object.keys(options.variants ?? {})
   if (names.length === 0) throw new InvalidOption("Canary: variants", "an object of at least one", options.variants)
   let left = 1
@@ -111,6 +119,7 @@ const check = <Id extends string>(options: Options<Id>): ReadonlyArray<Arm<Id>> 
     const variant = options.variants[name] as Variant<Id>
     onlyKeys(where, variant, variantKeys)
     const own = share(`${where}.share`, variant.share)
+    if (variant.within !== undefined) checkStrategy(`${where}.within`, variant.within)
     // Ten times 0.1 is a little more than 1.
     if (own > left + 1e-9) throw new InvalidOption(`${where}.share`, `at most ${left}, what the others leave`, own)
     const selector: Selector<Id> = isList(variant.targets) ? { targets: variant.targets } : variant.targets

@@ -43,6 +43,9 @@ export const make = (options: Options = {}): Strategy => {
   const keepFree = share("Cheapest: keepFree", options.keepFree ?? 0.1)
   const outputShare = share("Cheapest: outputShare", options.outputShare ?? 0.25)
   const load = options.load ?? defaultLoad
+  if (typeof load !== "function") {
+    throw new InvalidOption("Cheapest: load", "a function of a candidate and a time", load)
+  }
   return {
     name: "cheapest",
     make: (candidates) => Effect.sync(() => new CheapestPicker(candidates, { spread, keepFree, outputShare, load }))
@@ -89,7 +92,10 @@ class CheapestPicker implements Picker {
       this.#prices[i] = price
       if (!(price >= cheapest)) cheapest = price
     }
-    return Number.isNaN(cheapest) ? last : this.#twoOf(cheapest * (1 + this.#settings.spread), now, rng)
+    if (Number.isNaN(cheapest)) return last
+    const { spread } = this.#settings
+    // Infinitely much of nothing is no number.
+    return this.#twoOf(spread === Number.POSITIVE_INFINITY ? spread : cheapest * (1 + spread), now, rng)
   }
 
   readonly score: Picker["score"] = (candidate: Candidate, request: RouteRequest, now: Millis) =>
@@ -131,10 +137,10 @@ class CheapestPicker implements Picker {
   }
 }
 
-/** Per success; infinite where the price is not known. */
+/** Per success; the largest number there is where the price is not known. */
 const priceOf = (candidate: Candidate, output: number, now: Millis): number => {
   const { price } = candidate.target
-  if (price === undefined) return Number.POSITIVE_INFINITY
+  if (price === undefined) return Number.MAX_VALUE
   return ((1 - output) * price.input + output * price.output) / Math.max(lowestRate, candidate.successRate(now))
 }
 

@@ -24,7 +24,7 @@ import { CurrentStrategy, type Picker, type Strategy } from "@spillway/core/Stra
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Outer } from "./internal/inner.ts"
+import { checkStrategy, Outer } from "./internal/inner.ts"
 import { loadsOf } from "./internal/priorities.ts"
 import { checkOrder, type Group, groupsOf } from "./internal/regions.ts"
 import * as PowerOfTwo from "./PowerOfTwo.ts"
@@ -56,6 +56,9 @@ const optionKeys: ReadonlySet<string> = new Set([
 /** `score` is the place of the region, with the inner score as what comes behind the point. Throws `InvalidOption`. */
 export const make = <const Id extends string = never>(options: Options<Id> = {}): Strategy<Id> => {
   onlyKeys("NearestRegion", options, optionKeys)
+  if (options.order !== undefined && !Array.isArray(options.order)) {
+    throw new InvalidOption("NearestRegion: order", `a list of regions, such as ["eu", ["us", "ca"]]`, options.order)
+  }
   const order = options.order?.map((near) => (typeof near === "string" ? [near] : near))
   if (order !== undefined) checkOrder(order)
   const overprovisioning = positive("NearestRegion: overprovisioning", options.overprovisioning ?? 1.4)
@@ -70,6 +73,7 @@ export const make = <const Id extends string = never>(options: Options<Id> = {})
     refreshMs: positiveMillis("NearestRegion: refresh", options.refresh ?? "1 second")
   }
   const within: Strategy<Id> | Strategy = options.within ?? PowerOfTwo.make()
+  checkStrategy("NearestRegion: within", within)
   return {
     name: "nearest-region",
     ...(options.within?.targets === undefined ? {} : { targets: options.within.targets }),
@@ -215,17 +219,18 @@ class NearestPicker extends Outer {
     loadsOf(this.#order, this.#health, overprovisioning, this.#loads)
   }
 
-  /** Insertion sort from the order there was: who is behind passes only who is slower by more than the hysteresis. */
+  /**
+   * Insertion sort from the order there was: who is behind passes whom it beats by more than the hysteresis. It goes before
+   * the first of those, not only past its neighbours: regions each a little faster than the one before would hold it up.
+   */
   #sort(hysteresis: number): void {
     const order = this.#order
     for (let i = 1; i < order.length; i++) {
       const own = order[i] as number
-      let at = i
-      while (at > 0 && this.#isFaster(own, order[at - 1] as number, hysteresis)) {
-        order[at] = order[at - 1] as number
-        at--
-      }
-      order[at] = own
+      let to = 0
+      while (to < i && !this.#isFaster(own, order[to] as number, hysteresis)) to++
+      order.copyWithin(to + 1, to, i)
+      order[to] = own
     }
   }
 

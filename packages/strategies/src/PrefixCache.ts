@@ -24,6 +24,7 @@ import { CurrentStrategy, type Eligible, type Picker, type Settlement, type Stra
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { checkStrategy } from "./internal/inner.ts"
 import { PrefixTree } from "./internal/PrefixTree.ts"
 import { Spread } from "./internal/Spread.ts"
 import * as PowerOfTwo from "./PowerOfTwo.ts"
@@ -63,6 +64,7 @@ export const make = <const Id extends string = never>(options: Options<Id> = {})
   const maxNodes = integer("PrefixCache: maxNodes", options.maxNodes ?? 65_536)
   const forgetMs = positiveMillis("PrefixCache: forgetAfter", options.forgetAfter ?? "10 minutes")
   const orElse: Strategy<Id> | Strategy = options.orElse ?? PowerOfTwo.make()
+  checkStrategy("PrefixCache: orElse", orElse)
   return {
     name: "prefix-cache",
     ...(options.orElse?.targets === undefined ? {} : { targets: options.orElse.targets }),

@@ -119,6 +119,17 @@ const checkRule = (rule: Rule<string>, i: number): void => {
     const list = rule.when[name]
     if (list !== undefined && !Array.isArray(list)) throw new InvalidOption(`${at}.when.${name}`, "a list", list)
   }
+  const { matches, tags } = rule.when
+  if (matches !== undefined && typeof matches !== "function") {
+    throw new InvalidOption(`${at}.when.matches`, "a function of a request", matches)
+  }
+  if (tags !== undefined && (typeof tags !== "object" || tags === null || Array.isArray(tags))) {
+    throw new InvalidOption(`${at}.when.tags`, "an object", tags)
+  }
+  for (const [name, wanted] of Object.entries(tags ?? {})) {
+    if (typeof wanted === "string" || Array.isArray(wanted)) continue
+    throw new InvalidOption(`${at}.when.tags.${name}`, "a value or a list of values", wanted)
+  }
   const wrong = rule.when.priorities?.find((priority) => !priorities.has(priority))
   if (wrong !== undefined) throw new InvalidOption(`${at}.when.priorities`, `made of "P0" to "P3"`, wrong)
 }

@@ -342,7 +342,7 @@ describe("Affinity", () => {
   it("refuses options that are none", () => {
     const bad: ReadonlyArray<object> = [
       ...[{ loadFactor: 1 }, { tableSize: 65_536 }, { minSuccessRate: 2 }, { freeInFlight: -1 }, { recentKeys: 0 }],
-      ...[{ promptCache: "anthropic" }, { ttl: 1 }, { keyOf: "affinityKey" }]
+      ...[{ promptCache: "anthropic" }, { ttl: 1 }, { keyOf: "affinityKey" }, { orElse: {} }]
     ]
     for (const options of bad) assert.throws(() => Affinity.make(options), InvalidOption)
     assert.throws(() => of(many(1), { promptCache: () => ({ ttl: 0 }) }), InvalidOption)

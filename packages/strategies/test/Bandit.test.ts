@@ -170,6 +170,9 @@ describe("Bandit", () => {
       StrategyLaws.check(Bandit.make(), { seed, targets: 1 + (seed % 12), picks: 60 })
     assert.throws(() => Bandit.make({ latencyWeight: 0.7, costWeight: 0.5 }), /must be at most 1 together, got 1.2/)
     assert.throws(() => Bandit.make({ halfLife: 0 }), /Bandit: halfLife must be a duration > 0/)
+    // A reward would be no number, and no beta distribution has that shape.
+    assert.throws(() => Bandit.make({ goodLatency: "Infinity" }), /Bandit: goodLatency must be a finite number > 0/)
+    assert.throws(() => Bandit.make({ kindOf: "code" } as object), /Bandit: kindOf must be a function of a request/)
     assert.throws(() => Bandit.make({ choices: 1 }), /Bandit: choices must be an integer >= 2/)
   })
 })

@@ -178,6 +178,10 @@ describe("Canary", () => {
       { name: "n", variants: { a: { share: 0.1, targets: [] } } },
       { name: "n", variants: { a: { share: 0.1, targets: ["new"], wihtin: 1 } } },
       { name: "n", variants: { a: { share: 0.1 } } },
+      { name: "n", variants: { a: { share: 0.1, targets: ["new"], within: {} } } },
+      { name: "n", variants: { a: { share: 0.1, targets: ["new"] } }, within: {} },
+      { name: "n", variants: { a: { share: 0.1, targets: ["new"] } }, keyOf: "user" },
+      { name: "n", variants: { a: { share: 0.1, targets: ["new"] } }, strict: "yes" },
       { name: "n", variant: {} }
     ]
     for (const options of bad) assert.throws(() => Canary.make(options as Canary.Options), InvalidOption)

@@ -104,9 +104,22 @@ describe("Cheapest", () => {
     )
   })
 
+  it("takes anybody with an infinite spread, also beside a target that is free", () => {
+    const both = [priced("free", 0, 0), priced("dear", 5, 5)]
+    const picker = pickerOf(both, { spread: Number.POSITIVE_INFINITY })
+    const rng = Seeded.rng(4)
+    const picked = new Set<string | undefined>()
+    for (const one of both) {
+      for (const other of both) other.set({ inFlight: other === one ? 0 : 5 })
+      picked.add(picker.pick(call(1, 1), always, 0, rng)?.target.id)
+    }
+    assert.deepStrictEqual([...picked], ["free", "dear"])
+  })
+
   it("keeps the laws of strategies in 60 worlds, and refuses options out of range", () => {
     for (let seed = 1; seed <= 60; seed++)
       StrategyLaws.check(Cheapest.make(), { seed, targets: 1 + (seed % 6), picks: 60 })
+    assert.throws(() => Cheapest.make({ load: 1 } as object), /Cheapest: load must be a function/)
     assert.throws(() => Cheapest.make({ spread: -1 }), /Cheapest: spread must be a number >= 0, got -1/)
     assert.throws(() => Cheapest.make({ keepFree: 2 }), /Cheapest: keepFree must be a share in \[0, 1\], got 2/)
     assert.throws(() => Cheapest.make({ spraed: 1 } as object), /Cheapest must be made of .*got "spraed"/)

@@ -202,6 +202,26 @@ describe("NearestRegion that measures", () => {
     assert.deepStrictEqual(Object.keys(shares(shrunk, 50, 10_000)), ["eu"])
   })
 
+  it("finds the fastest of regions that are each within the hysteresis of the next", () => {
+    const regions = [100, 85, 72, 61].map((ms) => ({ ms, one: inRegion(`r${ms}`, 1)[0] ?? eu }))
+    const picker = pickerOf(
+      regions.map(({ one }) => one),
+      { explore: 0, hysteresis: 0.2 }
+    )
+    for (const { ms, one } of regions) picker.settled?.(one, success, 0, settlement(ms))
+    const places = (now: number) => {
+      picker.pick(request, always, now, Seeded.rng(1))
+      return regions.map(({ one }) => Math.floor(picker.score?.(one, request, now) ?? Number.NaN))
+    }
+    // 72 beats 100 and 61 beats 85; of 72 and 61, and of 100 and 85, neither beats the other.
+    const order = places(1000)
+    assert.isBelow(order[2] ?? Number.NaN, order[0] ?? Number.NaN)
+    assert.isBelow(order[3] ?? Number.NaN, order[1] ?? Number.NaN)
+    assert.isBelow(order[3] ?? Number.NaN, order[0] ?? Number.NaN)
+    // Nothing new is known, so nobody moves.
+    assert.deepStrictEqual(places(9000), order)
+  })
+
   it("puts a region that joins where its times belong, and targets without a region last", () => {
     const nowhere = CandidateFixture.candidate("nowhere")
     const options = { explore: 0 }
@@ -219,6 +239,16 @@ describe("NearestRegion that measures", () => {
 })
 
 describe("NearestRegion", () => {
+  it("keeps apart a region whose name looks like a list of two others", () => {
+    const [odd, plain] = [inRegion("a, b", 1)[0], inRegion("a", 1)[0]]
+    if (odd === undefined || plain === undefined) throw new Error("none")
+    const picker = pickerOf([plain, odd], { order: ["a, b", ["a", "b"]] })
+    assert.deepStrictEqual(
+      [odd, plain].map((one) => Math.floor(picker.score?.(one, request, 0) ?? Number.NaN)),
+      [0, 1]
+    )
+  })
+
   it("keeps the laws of strategies in 40 worlds, and refuses an order that names a region twice", () => {
     for (let seed = 1; seed <= 40; seed++) {
       StrategyLaws.check(NearestRegion.make(), { seed, targets: 1 + (seed % 6), picks: 60 })
@@ -228,6 +258,8 @@ describe("NearestRegion", () => {
       () => NearestRegion.make({ order: ["eu", ["us", "eu"]] }),
       /order\[1\] must be made of regions that are named once, got "eu"/
     )
+    assert.throws(() => NearestRegion.make({ order: "eu" } as object), /order must be a list of regions.*got "eu"/)
+    assert.throws(() => NearestRegion.make({ within: {} } as object), /NearestRegion: within must be a strategy/)
     assert.throws(() => NearestRegion.make({ order: [[]] }), /order\[0\] must be a region, or a list of at least one/)
     assert.throws(() => NearestRegion.make({ overprovisioning: 0.5 }), /overprovisioning must be a number >= 1/)
   })

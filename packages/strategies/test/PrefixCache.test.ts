@@ -257,7 +257,7 @@ describe("PrefixCache", () => {
   it("refuses options that are none", () => {
     const bad: ReadonlyArray<object> = [
       ...[{ threshold: 1.1 }, { balanceAbs: -1 }, { balanceRel: 0.9 }, { maxNodes: 0 }, { forgetAfter: 0 }],
-      ...[{ minSuccessRate: 2 }, { cacheThreshold: 1 }]
+      ...[{ minSuccessRate: 2 }, { cacheThreshold: 1 }, { orElse: {} }]
     ]
     for (const options of bad) assert.throws(() => PrefixCache.make(options), InvalidOption)
   })
@@ -323,6 +323,27 @@ describe("the tree", () => {
       targets.map((own) => tree.depth(chain([1]), own, 12)),
       [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
     )
+  })
+
+  it("stays whole when a block takes the place of one above it in the same prompt", () => {
+    const tree = new PrefixTree(64, Number.POSITIVE_INFINITY)
+    const own = candidate("a")
+    const sent = (blocks: ReadonlyArray<number>, now: number) => {
+      tree.match(blocks, 0, now, always)
+      tree.insert(blocks, own, now)
+      assert.isAtMost(tree.size, 64)
+    }
+    for (let i = 0; i < 300; i++) {
+      const from = 10 + (i % 20) * 10
+      const known = run(from, from + 4)
+      sent(known, i)
+      sent([...known, (1 + i) * 2 ** 30 + from + 1 + (i % 3)], i)
+    }
+    for (let i = 0; i < 100; i++) sent(run(10_000 + i * 10, 10_003 + i * 10), 300)
+    // All of the old ones have gone, so what was sent last fills it.
+    for (let i = 79; i < 100; i++) {
+      assert.strictEqual(tree.depth(run(10_000 + i * 10, 10_003 + i * 10), own, 300), 3)
+    }
   })
 
   it("takes two beginnings that share a place for two, and keeps the later", () => {

@@ -78,7 +78,41 @@ export const violated = (needs: Constraints, target: Target, cost: Cost): Violat
   if (needs.only !== undefined && !matches(needs.only, target)) return "NotAllowed"
   if (needs.except !== undefined && matches(needs.except, target)) return "NotAllowed"
   if ((needs.maxPrice !== undefined || needs.maxCostUsd !== undefined) && isTooDear(needs, target, cost)) return "Price"
-  return needs.allow === undefined || needs.allow(target) ? undefined : "NotAllowed"
+  // Nothing but true: a promise of an answer is none.
+  return needs.allow === undefined || needs.allow(target) === true ? undefined : "NotAllowed"
+}
+
+/** As they are now: what the application does to its lists later changes no call that has begun. */
+export const copy = (needs: Constraints): Constraints => ({
+  ...needs,
+  capabilities: needs.capabilities?.slice(),
+  regions: needs.regions?.slice(),
+  only: needs.only === undefined ? undefined : copySelector(needs.only),
+  except: needs.except === undefined ? undefined : copySelector(needs.except),
+  maxPrice: needs.maxPrice === undefined ? undefined : { ...needs.maxPrice }
+})
+
+const copySelector = (selector: Selector): Selector => ({
+  targets: selector.targets?.slice(),
+  providers: selector.providers?.slice(),
+  models: selector.models?.slice(),
+  accounts: selector.accounts?.slice(),
+  regions: selector.regions?.slice(),
+  tags: selector.tags === undefined ? undefined : { ...selector.tags }
+})
+
+/**
+ * A text that two sets of constraints share only when they mean the same: answers made under other constraints are other
+ * answers. `undefined` for one with a function, of which nobody can tell.
+ */
+export const keyOf = (needs: Constraints): string | undefined =>
+  needs.allow === undefined ? JSON.stringify(needs, sorted) : undefined
+
+/** Names and lists in one order: neither of them means anything here. */
+const sorted = (_name: string, value: unknown): unknown => {
+  if (Array.isArray(value)) return value.toSorted()
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** The same for people: what the target has and what was asked for. `undefined` when nothing is violated. */

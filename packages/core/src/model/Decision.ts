@@ -95,7 +95,7 @@ export interface CandidateView<Id extends string = string> {
   /** What exactly it lacks, for people, where a constraint left it out: `us-east, not one of eu-west`. */
   readonly because: string | undefined
   readonly retryInMs: Millis | undefined
-  /** As the strategy sees it; lower is better. `undefined` where the strategy has no score. */
+  /** As the strategy sees it; lower is better, `Infinity`: it leaves it out. `undefined` where the strategy has no score. */
   readonly score: number | undefined
 }
 

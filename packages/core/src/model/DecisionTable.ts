@@ -41,12 +41,12 @@ const rowOf = (decision: Decision, candidate: CandidateView): ReadonlyArray<stri
   String(candidate.inFlight),
   `${Math.round(candidate.successRate * 100)} %`,
   candidate.latencyMs === undefined ? "-" : time(candidate.latencyMs),
-  candidate.score === undefined ? "-" : short(candidate.score),
+  candidate.score === undefined || !Number.isFinite(candidate.score) ? "-" : short(candidate.score),
   leftOut(candidate)
 ]
 
-const leftOut = ({ because, excluded, retryInMs }: CandidateView): string => {
-  if (excluded === undefined) return ""
+const leftOut = ({ because, excluded, retryInMs, score }: CandidateView): string => {
+  if (excluded === undefined) return score === Number.POSITIVE_INFINITY ? "by the strategy" : ""
   const why = because === undefined ? excluded : `${excluded}: ${because}`
   return retryInMs === undefined ? printable(why) : `${printable(why)}, back in ${time(retryInMs)}`
 }

@@ -38,10 +38,13 @@ export const share = (option: string, value: number): number => {
 }
 
 /**
- * Throws `InvalidOption` for a key that nobody reads: a misspelt one would be ignored in silence, a constraint with it. For
+ * Throws `InvalidOption` for what is no object, and for a key that nobody reads: a misspelt one would be ignored in silence, a constraint with it. For
  * plain JavaScript; the compiler finds it in TypeScript, mostly.
  */
 export const onlyKeys = (where: string, options: object, keys: ReadonlySet<string>): void => {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new InvalidOption(where, "an object of options", options)
+  }
   for (const key in options) {
     if (!keys.has(key)) throw new InvalidOption(where, `made of ${[...keys].join(", ")}`, key)
   }

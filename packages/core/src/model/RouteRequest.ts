@@ -126,7 +126,7 @@ export const make = (options: Options = {}): RouteRequest => {
       priority: options.priority ?? "P1",
       reason: "primary"
     },
-    needs: options.needs,
+    needs: options.needs === undefined ? undefined : Constraints.copy(options.needs),
     promptPrefix: options.promptPrefix,
     idempotent: options.idempotent ?? true,
     cacheKey: options.cacheKey,

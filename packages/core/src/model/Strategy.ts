@@ -19,7 +19,10 @@ export interface Picker {
   readonly pick: (request: RouteRequest, eligible: Eligible, now: Millis, rng: Rng) => Candidate | undefined
   /** Told once per attempt, when its permit is given back. `settlement` is for the time of the call: do not keep it. */
   readonly settled?: ((candidate: Candidate, outcome: Outcome, now: Millis, settlement: Settlement) => void) | undefined
-  /** The score of a candidate as `pick` would see it now; lower is better. Changes nothing. For `explain` and dashboards. */
+  /**
+   * The score of a candidate as `pick` would see it now; lower is better, `Infinity`: it would not be picked. Changes nothing.
+   * For `explain` and dashboards.
+   */
   readonly score?: ((candidate: Candidate, request: RouteRequest, now: Millis) => number) | undefined
 }
 

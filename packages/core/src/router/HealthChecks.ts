@@ -165,7 +165,7 @@ const resolve = <R>(options: Options<R>): Rules<R> => {
   }
   HealthCheck.make(verdict)
   return {
-    probe: probe ?? probeOfClient,
+    probe: probe === undefined ? probeOfClient : (target) => checkedProbe(probe(target)),
     intervalMs: positiveMillis("HealthChecks: interval", interval),
     unhealthyMs: positiveMillis("HealthChecks: unhealthyInterval", unhealthyInterval ?? interval),
     jitter: share("HealthChecks: jitter", jitter ?? 0.1),
@@ -173,6 +173,16 @@ const resolve = <R>(options: Options<R>): Rules<R> => {
     maxConcurrent: integer("HealthChecks: maxConcurrent", maxConcurrent ?? 8),
     verdict
   }
+}
+
+/** From plain JavaScript it may be a Promise, which would have begun already and could not be repeated. */
+const checkedProbe = <R>(probe: Effect.Effect<unknown, unknown, R> | undefined) => {
+  if (probe === undefined || Effect.isEffect(probe)) return probe
+  throw new InvalidOption(
+    "HealthChecks: probe",
+    "a function that gives an Effect, such as Effect.tryPromise(...)",
+    probe
+  )
 }
 
 /** `ProviderModel.probe`; a client of another kind may have one, too. */

@@ -173,7 +173,7 @@ export const fromSource = <C, P extends Pipeline.AnyPart = DefaultPipeline.Parts
 
 /** @internal */
 export const coreFromSource = <C, P extends Pipeline.AnyPart>(source: TargetSource<C>, options: SourceOptions<P>) =>
-  Follow.follow(source, options.waitForTargets === true, (set) => dynamicCore(set, options, Follow.where(source)))
+  Follow.follow(source, options.waitForTargets ?? false, (set) => dynamicCore(set, options, Follow.where(source)))
 
 /** @internal */
 export const dynamicCore = <C, P extends Pipeline.AnyPart>(

@@ -116,3 +116,77 @@ it("in 200 random routers with hedges, tiers, ejections and broken streams, only
     ),
     { seed: 55, numRuns: 200 }
   ))
+
+it("is not answered from the cache, nor by a run that another call began, with an answer made where it must not go", () =>
+  Effect.gen(function* () {
+    const router = yield* Router.make({
+      targets: [
+        { id: "us", client: 0, region: "us" },
+        { id: "eu", client: 0, region: "eu" }
+      ]
+    })
+    const ask = (needs?: Constraints.Constraints<"us" | "eu">) =>
+      Effect.map(
+        router.answer({ cacheKey: "k", ...(needs === undefined ? {} : { needs }) }, ({ target }) =>
+          Effect.as(Effect.sleep("1 second"), target.id)
+        ),
+        ({ source, value }) => `${value} ${source}`
+      )
+    const together = Effect.all([ask(), ask({ regions: ["eu"] }), ask({ pinnedTo: "eu" })], {
+      concurrency: "unbounded"
+    })
+    assert.deepStrictEqual(yield* inVirtualTime(together, "5 seconds"), ["us model", "eu model", "eu model"])
+    const again = Effect.all([
+      ask(),
+      ask({ regions: ["eu"] }),
+      ask({ regions: ["eu", "us"] }),
+      ask({ regions: ["us", "eu"] }),
+      ask({ allow: () => true })
+    ])
+    // The order in which regions are named means nothing; a function means nobody knows what.
+    assert.deepStrictEqual(yield* inVirtualTime(again, "5 seconds"), [
+      "us cache",
+      "eu cache",
+      "us model",
+      "us cache",
+      "us model"
+    ])
+  }).pipe(
+    Effect.scoped,
+    // Around all of it: the cache ends with its layer.
+    Effect.provide([Defaults.layer, Layer.succeed(Strategy.CurrentStrategy, inOrder), TestClock.layer()]),
+    Effect.runPromise
+  ))
+
+it("holds what was said when the call began, whatever becomes of the application's lists, and takes only true for yes", () =>
+  Effect.gen(function* () {
+    const router = yield* Router.make({ targets: ids.map((id) => ({ id, client: 0 })) }).pipe(
+      Effect.provide(Layer.merge(Defaults.layer, Layer.succeed(Strategy.CurrentStrategy, inOrder)))
+    )
+    const targets: Array<Id> = ["b"]
+    const asked: Array<string> = []
+    const call = router.route({ needs: { only: { targets } }, deadline: "3 seconds" }, ({ target }) => {
+      asked.push(target.id)
+      targets.push("a")
+      return Effect.fail(overloaded)
+    })
+    yield* inVirtualTime(Effect.exit(call), "10 seconds")
+    assert.deepStrictEqual([...new Set(asked)], ["b"])
+    const promised = (() => Promise.resolve(false)) as unknown as () => boolean
+    const { candidates } = yield* router.explain({ needs: { allow: promised } })
+    assert.isTrue(candidates.every(({ excluded }) => excluded === "NotAllowed"))
+  }).pipe(Effect.scoped, Effect.provide(TestClock.layer()), Effect.runPromise))
+
+it("ends with a reason of its own when a strategy wants none of those that are free", () =>
+  Effect.gen(function* () {
+    const nobody: Strategy.Strategy = {
+      name: "nobody",
+      make: () => Effect.succeed({ pick: () => undefined, score: () => Number.POSITIVE_INFINITY })
+    }
+    const router = yield* Router.make({ targets: ids.map((id) => ({ id, client: 0 })) }).pipe(
+      Effect.provide(Layer.merge(Defaults.layer, Layer.succeed(Strategy.CurrentStrategy, nobody)))
+    )
+    const exit = yield* inVirtualTime(Effect.flip(router.route({}, () => Effect.void)), "10 seconds")
+    assert.include(exit.message, "a NotPicked")
+    assert.isUndefined((yield* router.explain()).pick)
+  }).pipe(Effect.scoped, Effect.provide(TestClock.layer()), Effect.runPromise))

@@ -6,7 +6,7 @@
  * from process to process, as long as the shares do.
  */
 import * as Hash from "@spillway/core/Hash"
-import { InvalidOption, positive } from "@spillway/core/InvalidOption"
+import { InvalidOption, onlyKeys, positive } from "@spillway/core/InvalidOption"
 import type { RouteRequest } from "@spillway/core/RouteRequest"
 import type { Picker, Strategy } from "@spillway/core/Strategy"
 import * as Effect from "effect/Effect"
@@ -23,6 +23,9 @@ export interface MixOptions {
   readonly keyOf?: (request: RouteRequest) => string | undefined
 }
 
+const partKeys: ReadonlySet<string> = new Set(["share", "strategy"])
+const optionKeys: ReadonlySet<string> = new Set(["keyOf"])
+
 /**
  * When the drawn strategy picks nobody the others are asked, in order. The score is that of the strategy with the largest
  * share, since a draw cannot be foretold; of a call with a key, that of its own. Throws `InvalidOption`.
@@ -34,10 +37,15 @@ export const mix = <Id extends string = never>(
   if (!Array.isArray(parts) || parts.length === 0) {
     throw new InvalidOption("mix", "a list of at least one { share, strategy }", parts)
   }
-  parts.forEach(({ share, strategy }, i) => {
-    positive(`mix[${i}].share`, share)
-    checkStrategy(`mix[${i}].strategy`, strategy)
+  parts.forEach((part, i) => {
+    onlyKeys(`mix[${i}]`, part, partKeys)
+    positive(`mix[${i}].share`, part?.share)
+    checkStrategy(`mix[${i}].strategy`, part.strategy)
   })
+  onlyKeys("mix", options, optionKeys)
+  if (options.keyOf !== undefined && typeof options.keyOf !== "function") {
+    throw new InvalidOption("mix: keyOf", "a function of a request", options.keyOf)
+  }
   const total = parts.reduce((sum, { share }) => sum + share, 0)
   let sum = 0
   const upTo = parts.map(({ share }) => {

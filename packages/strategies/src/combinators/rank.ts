@@ -1,6 +1,6 @@
 /**
  * Several measures weighed against each other: price, latency, headroom. Of a few candidates drawn at random, the one with the
- * lowest sum of its normalised measures.
+ * lowest sum of its normalised measures; of equals each with the same chance.
  *
  * Use it where no single number says which target is better. Each measure counts relative to the drawn candidates, from 0 for
  * the best to 1 for the worst, so units do not matter and weights do. Only `choices` are looked at, so a pick is O(choices) and
@@ -12,7 +12,7 @@
  */
 import type { Candidate } from "@spillway/core/Candidate"
 import type { Millis } from "@spillway/core/Gate"
-import { InvalidOption, integer, positive } from "@spillway/core/InvalidOption"
+import { InvalidOption, integer, onlyKeys, positive } from "@spillway/core/InvalidOption"
 import type { RouteRequest } from "@spillway/core/RouteRequest"
 import type { Picker, Strategy } from "@spillway/core/Strategy"
 import * as Effect from "effect/Effect"
@@ -32,6 +32,9 @@ export interface RankOptions {
   readonly name?: string
 }
 
+const measureKeys: ReadonlySet<string> = new Set(["of", "weight"])
+const optionKeys: ReadonlySet<string> = new Set(["choices", "name"])
+
 /** `score` is the weighted sum of the measures over all targets of the tier, in [0, 1]. Throws `InvalidOption`. */
 export const rank = (measures: ReadonlyArray<Measure>, options: RankOptions = {}): Strategy => {
   if (!Array.isArray(measures) || measures.length === 0) {
@@ -39,8 +42,10 @@ export const rank = (measures: ReadonlyArray<Measure>, options: RankOptions = {}
   }
   measures.forEach((measure, i) => {
     if (typeof measure?.of !== "function") throw new InvalidOption(`rank[${i}].of`, "a function", measure?.of)
+    onlyKeys(`rank[${i}]`, measure, measureKeys)
     if (measure.weight !== undefined) positive(`rank[${i}].weight`, measure.weight)
   })
+  onlyKeys("rank", options, optionKeys)
   const choices = integer("rank: choices", options.choices ?? 4, 2)
   const total = measures.reduce((sum, { weight = 1 }) => sum + weight, 0)
   return {
@@ -72,7 +77,15 @@ class Rank implements Picker {
     if (size < 2) return size === 0 ? undefined : drawn[0]
     this.#weigh(drawn, size, now, request)
     let best = 0
-    for (let i = 1; i < size; i++) if (this.#sumOf(i) < this.#sumOf(best)) best = i
+    let ties = 1
+    for (let i = 1; i < size; i++) {
+      const ahead = this.#sumOf(best) - this.#sumOf(i)
+      // A few targets are all drawn, in their order: the first of equals would have every call.
+      if (ahead > 0 || (ahead === 0 && rng() * ++ties < 1)) {
+        best = i
+        if (ahead > 0) ties = 1
+      }
+    }
     return drawn[best]
   }
 

@@ -21,12 +21,15 @@ export const where = <const Id extends string = never, Named extends string = ne
 ): Strategy<Id | Named> => {
   checkStrategy("where: strategy", strategy)
   if (typeof which !== "function") checkSelector("where: selector", which)
-  const isMatch = typeof which === "function" ? which : (target: Target) => matches(which, target)
+  const isMatch =
+    typeof which === "function"
+      ? (target: Target) => which(target) === true
+      : (target: Target) => matches(which, target)
   const named: ReadonlyArray<Id | Named> = [
     ...new Set([...(typeof which === "function" ? [] : (which.targets ?? [])), ...(strategy.targets ?? [])])
   ]
   return {
-    name: strategy.name,
+    name: `${strategy.name} where`,
     ...(named.length === 0 ? {} : { targets: named }),
     make: (candidates, before) => {
       const some = candidates.filter(({ target }) => isMatch(target))

@@ -97,6 +97,8 @@ export class PrefixTree {
       let node = met?.hash === hash ? met : this.#nodes.get(slot(hash))
       if (node !== undefined) this.#unlink(node)
       if (node === undefined || node.hash !== hash) {
+        // The node that gives up its place may be one above in the same prompt: what was matched may have left the tree.
+        if (node !== undefined) this.#path.length = 0
         node = { hash, holders: [], usedAt: [], newer: undefined, older: undefined }
         this.#nodes.set(slot(hash), node)
       }

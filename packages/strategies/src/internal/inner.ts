@@ -50,5 +50,5 @@ export const checkStrategy = (option: string, strategy: Strategy<string>): void 
   throw new InvalidOption(option, "a strategy, such as PowerOfTwo.make()", strategy, "Not the module and not its layer")
 }
 
-/** Picks nobody. */
-export const none: Picker = { pick: () => undefined }
+/** Picks nobody: everybody is infinitely far. */
+export const none: Picker = { pick: () => undefined, score: () => Number.POSITIVE_INFINITY }

@@ -15,10 +15,11 @@ export const groupsOf = (
 ): ReadonlyArray<Group> => {
   const nameOf = ({ target: { region } }: Candidate): string => {
     if (order === undefined || region === undefined) return region ?? ""
-    return order.find((near) => near.includes(region))?.join(", ") ?? ""
+    const near = order.find((near) => near.includes(region))
+    return near === undefined ? "" : nameFor(near)
   }
   const groups = new Map<string, Array<Candidate>>()
-  for (const near of order ?? []) groups.set(near.join(", "), [])
+  for (const near of order ?? []) groups.set(nameFor(near), [])
   for (const candidate of candidates) {
     const name = nameOf(candidate)
     const members = groups.get(name)
@@ -30,6 +31,9 @@ export const groupsOf = (
   const rest = groups.get("")
   return [...named, ...(rest === undefined ? [] : [["", rest] as const])].map(([name, members]) => ({ name, members }))
 }
+
+/** Two lists never have the same, whatever characters are in a region's name. */
+const nameFor = (near: ReadonlyArray<string>): string => JSON.stringify(near)
 
 /** Throws `InvalidOption`. */
 export const checkOrder = (order: ReadonlyArray<ReadonlyArray<string>>): void => {

@@ -105,6 +105,16 @@ describe("where", () => {
 })
 
 describe("orElse", () => {
+  it("scores by the second where the first has no target in the set at all", () => {
+    const picker = made(orElse(where({ regions: ["moon"] }, first), first), all)
+    const scores = all.map((one) => picker.score?.(one, request, 0) ?? Number.NaN)
+    assert.deepStrictEqual(
+      [...scores].sort((one, other) => one - other),
+      scores
+    )
+    assert.strictEqual(new Set(scores).size, all.length)
+  })
+
   it("asks the second when the first picks nobody, and scores it behind", () => {
     const strategy = orElse(where({ regions: ["eu"] }, first), first)
     const picker = made(strategy, all)
@@ -217,6 +227,20 @@ describe("rank", () => {
     assert.strictEqual(picker.score?.(fast, request, 0), 1)
   })
 
+  it("gives equals the same chance, also when all of them are looked at: 20,000 picks, five sigma", () => {
+    const equals = [candidate("x"), candidate("y"), candidate("z"), candidate("worse", { inFlight: 1 })]
+    const picker = made(rank([{ of: ({ inFlight }) => inFlight }]), equals)
+    const rng = Seeded.rng(3)
+    const n = 20_000
+    const counts: Record<string, number> = {}
+    for (let i = 0; i < n; i++) {
+      const id = picks(picker, request, always, rng) ?? "none"
+      counts[id] = (counts[id] ?? 0) + 1
+    }
+    assert.deepStrictEqual(Object.keys(counts).sort(), ["x", "y", "z"])
+    for (const count of Object.values(counts)) assert.closeTo(count / n, 1 / 3, 5 * Math.sqrt(2 / 9 / n))
+  })
+
   it("looks at a few of many: the best of 100 is not everybody's", () => {
     const many = Array.from({ length: 100 }, (_, i) => priced(`t${i}`, i, 1))
     const picker = made(rank([price]), many)
@@ -286,6 +310,14 @@ describe("every combinator", () => {
     assert.throws(() => where({ region: ["eu"] } as object, first), /where: selector must be made of/)
     assert.throws(() => byTier([]), /byTier must be a list of at least one strategy/)
     assert.throws(() => mix([{ share: 0, strategy: first }]), /mix\[0\]\.share must be a finite number > 0, got 0/)
+    const part = { share: 1, strategy: first }
+    assert.throws(() => mix([part], { keyof: () => "x" } as object), /mix must be made of keyOf, got "keyof"/)
+    assert.throws(() => mix([part], { keyOf: "user" } as object), /mix: keyOf must be a function of a request/)
+    const misspelt = { ...part, weight: 2 }
+    assert.throws(() => mix([misspelt]), /mix\[0\] must be made of share, strategy, got "weight"/)
+    assert.throws(() => rank([{ of: () => 1 }], { choice: 2 } as object), /rank must be made of .*got "choice"/)
+    const heavy = { of: () => 1, wieght: 2 }
+    assert.throws(() => rank([heavy]), /rank\[0\] must be made of of, weight, got "wieght"/)
     assert.throws(() => rank([]), /rank must be a list of at least one/)
     assert.throws(() => byTag("", {}, first), /byTag: tag must be a non-empty string/)
     void wrong

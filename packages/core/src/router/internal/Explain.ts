@@ -79,7 +79,9 @@ export const explain = <Id extends string, C>(core: Core<Id, C>, request: RouteR
   )
   const tier = core.tiers.findIndex((_, number) => serves(core, candidates, number, now))
   const best = candidates
-    .filter((candidate) => candidate.tier === tier && candidate.excluded === undefined)
+    .filter(
+      ({ excluded, score, tier: own }) => own === tier && excluded === undefined && score !== Number.POSITIVE_INFINITY
+    )
     .reduce<CandidateView<Id> | undefined>(
       (best, candidate) => (best === undefined || (candidate.score ?? 0) < (best.score ?? 0) ? candidate : best),
       undefined

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { GateEvent } from "../../model/Gate.ts"
-import type { InvalidOption } from "../../model/InvalidOption.ts"
+import { InvalidOption } from "../../model/InvalidOption.ts"
 import { type TargetSet, type TargetSource, TargetSourceError, type TargetUpdate } from "../../model/TargetSource.ts"
 import type { Core } from "./Core.ts"
 
@@ -25,6 +25,7 @@ export const follow = <Id extends string, C, R>(
   open: (set: TargetSet<C>) => Effect.Effect<Core<Id, C>, InvalidOption, R>
 ): Effect.Effect<Core<Id, C>, TargetSourceError, R | Scope.Scope> =>
   Effect.gen(function* () {
+    if (typeof waits !== "boolean") throw new InvalidOption(`${where(source)}: waitForTargets`, "true or false", waits)
     const first = yield* Deferred.make<Core<Id, C>, TargetSourceError>()
     let core: Core<Id, C> | undefined
     const unusable = (message: string): Effect.Effect<void, TargetSourceError> => {

@@ -48,7 +48,13 @@ const nobody = <Id extends string, C, A, E>(
   if (attempt !== undefined) return launch(run, attempt, now)
   const exclusions = guarded(run, () => CallError.exclusions(call, now))
   if (exclusions === "threw") return
-  if (exclusions.length === 0 && call.core.states.length > 0) return overloaded(run, "QueueTimeout", now)
+  if (exclusions.length === 0 && call.core.states.length > 0) {
+    if (call.core.admission.size > 0) return overloaded(run, "QueueTimeout", now)
+    // Somebody is free, nobody else waits, and yet none was picked: the strategy wants none of them.
+    for (const { target } of call.core.states) {
+      exclusions.push(new RouteError.Exclusion({ target: target.id, reason: "NotPicked" }))
+    }
+  }
   const maxAttempts = call.lastRule?.maxAttempts ?? call.core.retry.maxAttempts
   const reason = () =>
     Waiting.allAsked(exclusions)

@@ -1,6 +1,7 @@
 /** Answers calls that name their answer (`cacheKey`) from the cache, and lets equal ones share one run. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Constraints from "../../model/Constraints.ts"
 import * as RouteError from "../../model/RouteError.ts"
 import type { RouteRequest } from "../../model/RouteRequest.ts"
 import * as CacheKey from "../../policies/CacheKey.ts"
@@ -9,7 +10,8 @@ import type { Answer } from "../Answer.ts"
 import type { RequestMiddleware, RouterInfo } from "../Pipeline.ts"
 
 export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
-  applies: (request) => request.cacheKey !== undefined,
+  // Of constraints with a function nobody knows whether another call's are the same.
+  applies: ({ cacheKey, needs }) => cacheKey !== undefined && needs?.allow === undefined,
   route: <A, E, R>(
     request: RouteRequest,
     next: (request: RouteRequest) => Effect.Effect<Answer<A>, E | RouteError.RouteError, R>,
@@ -68,7 +70,15 @@ export const make = (cache: ResponseCache.Service): RequestMiddleware => ({
 
 /** What the application named, on this route: its own words say the rest. Anything that is a text has a key. */
 export const keyOf = (request: RouteRequest, info: RouterInfo): Effect.Effect<CacheKey.CacheKey> =>
-  Effect.orDie(CacheKey.of(request.tenant, [info.route, request.cacheKey ?? null, request.maxOutputTokens ?? null]))
+  Effect.orDie(
+    CacheKey.of(request.tenant, [
+      info.route,
+      request.cacheKey ?? null,
+      request.maxOutputTokens ?? null,
+      // An answer made where this call must not go is not this call's answer.
+      ...(request.needs === undefined ? [] : [Constraints.keyOf(request.needs) ?? null])
+    ])
+  )
 
 const sourceOf = (source: Exclude<ResponseCache.Source, "miss">) => (source === "hit" ? "cache" : source)
 
