@@ -7,11 +7,21 @@
  */
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { type Candidate, Ewma, type Gate, RouteRequest, type Strategy, SuccessRate, Target } from "@spillway/core"
+import {
+  type Candidate,
+  Ewma,
+  type Gate,
+  PromptPrefix,
+  RouteRequest,
+  type Strategy,
+  SuccessRate,
+  Target
+} from "@spillway/core"
 import { rng as seeded } from "@spillway/core/testing/Seeded"
 import {
   Affinity,
   Bandit,
+  Canary,
   Cheapest,
   EdfWeightedRoundRobin,
   Failover,
@@ -20,6 +30,9 @@ import {
   NearestRegion,
   PeakEwma,
   PowerOfTwo,
+  PrefixCache,
+  Rules,
+  rank,
   SmoothWeightedRoundRobin,
   WeightedLeastConnections,
   WeightedRandom
@@ -27,10 +40,18 @@ import {
 import { Effect, Exit, Scope } from "effect"
 import { atMost, type Goal, type Report, type Row } from "./Report.ts"
 
-/** How a pick may grow with the targets, and so what it may cost with 1,000 of them. */
-type Growth = "O(1)" | "O(log n)" | "O(n)"
+/**
+ * How a pick may grow with the targets, and so what it may cost with 1,000 of them. `O(k)`: not with the targets but with what it
+ * looks at, choices or blocks of a prompt.
+ */
+type Growth = "O(1)" | "O(k)" | "O(log n)" | "O(n)"
 
-const limits: Readonly<Record<Growth, number | undefined>> = { "O(1)": 50, "O(log n)": 100, "O(n)": undefined }
+const limits: Readonly<Record<Growth, number | undefined>> = {
+  "O(1)": 50,
+  "O(k)": undefined,
+  "O(log n)": 100,
+  "O(n)": undefined
+}
 
 const baseline: Strategy.Strategy = {
   name: "baseline",
@@ -53,9 +74,13 @@ const strategies: ReadonlyArray<readonly [name: string, growth: Growth, strategy
     "O(log n)",
     EdfWeightedRoundRobin.make({ weightOf: (candidate, now) => candidate.target.weight * candidate.successRate(now) })
   ],
-  ["most headroom", "O(1)", MostHeadroom.make()],
-  ["bandit", "O(1)", Bandit.make()],
+  ["most headroom", "O(k)", MostHeadroom.make()],
+  ["bandit", "O(k)", Bandit.make()],
   ["nearest region", "O(1)", NearestRegion.make()],
+  ["prefix cache, 8 blocks", "O(k)", PrefixCache.make()],
+  ["canary", "O(1)", Canary.make({ name: "bench", variants: { next: { share: 0.1, targets: ["t0"] } } })],
+  ["rules", "O(1)", Rules.make([{ when: { tags: { job: "batch" } }, only: { targets: ["t0"] } }])],
+  ["rank, two measures", "O(k)", rank([{ of: ({ inFlight }) => inFlight }, { of: (one, now) => one.latency(now) }])],
   ["cheapest", "O(n)", Cheapest.make()],
   ["smooth weighted round robin", "O(n)", SmoothWeightedRoundRobin.make()],
   ["weighted least connections", "O(n)", WeightedLeastConnections.make()]
@@ -137,7 +162,11 @@ const rng: Gate.Rng = () => {
 }
 
 /** Many keys, for strategies that look at them. */
-const requests = Array.from({ length: 256 }, (_, i) => RouteRequest.make({ affinityKey: `conversation-${i}` }))
+const requests = Array.from({ length: 256 }, (_, i) => {
+  const promptPrefix = PromptPrefix.of([`conversation ${i} `.repeat(8 * 17)])
+  promptPrefix.blocks()
+  return RouteRequest.make({ affinityKey: `conversation-${i}`, promptPrefix })
+})
 
 class Cell {
   readonly picker: Strategy.Picker

@@ -62,13 +62,15 @@ const scenarioOf = (share: number, streamed: number): Scenario.Scenario => {
 }
 
 const price = { input: 0.5, output: 2 }
+/** As much as the providers take: at the peak nearly four hundred calls are under way. */
+const limits = { maxInFlight: 400 }
 const contender = () =>
   Contender.router({
     targets: [
-      { id: "a", weight: 5, price },
-      { id: "b", weight: 3, price },
-      { id: "c", weight: 2, price, limits: { requestsPerMinute: 4000 } },
-      { id: "d", weight: 1, price }
+      { id: "a", weight: 5, price, limits },
+      { id: "b", weight: 3, price, limits },
+      { id: "c", weight: 2, price, limits: { ...limits, requestsPerMinute: 4000 } },
+      { id: "d", weight: 1, price, limits }
     ],
     strategy: PowerOfTwo.make()
   })

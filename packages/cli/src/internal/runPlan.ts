@@ -4,6 +4,7 @@ import { PlanLimits } from "@spillway/core/testing/PlanLimits"
 import * as PlanPage from "@spillway/core/testing/PlanPage"
 import * as PlanTable from "@spillway/core/testing/PlanTable"
 import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -59,6 +60,11 @@ export const run = Effect.fnUntraced(function* (files: ReadonlyArray<string>, se
     )
   )
   const plan = planner.plan()
+  const seen = new Set(plan.targets.map(({ target }) => target))
+  for (const id of Object.keys(limits?.targets ?? {})) {
+    // A misspelt id would leave its target without limits, unsaid.
+    if (!seen.has(id)) yield* Console.error(`spillway: no record names the target ${JSON.stringify(id)} of the limits`)
+  }
   yield* writeFile(settings.html, () => PlanPage.render(plan))
   const json = () => `${JSON.stringify(plan, null, 2)}\n`
   const toStdout = Option.contains(settings.json, "-")

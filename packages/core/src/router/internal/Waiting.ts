@@ -69,7 +69,7 @@ const earlier = (at: Millis | undefined, before: Millis | undefined): Millis | u
 const together = (ms: Millis, rng: Rng): Millis => (ms > 0 ? ms * (1 + 0.1 * rng()) : 0)
 
 /** Timers go off late and targets are served in turn: whoever waits for a known time is still there some time after it. */
-const late: Millis = 100
+const late: Millis = 500
 
 const inQueue = (atLeastUntil: Millis, atMostUntil: Millis): Plan => ({
   _tag: "Queue",

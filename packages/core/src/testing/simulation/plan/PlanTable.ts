@@ -40,7 +40,7 @@ const overview = ({ all, targets }: Plan): string =>
   textTable(
     [
       { title: "target", align: "left" },
-      ...["attempts", "failed", "tokens in", "tokens out", "p95", "cost", "weight"].map((title) => ({ title }))
+      ...["attempts", "failed", "tokens in", "tokens out", "p95", "cost", "fit weight"].map((title) => ({ title }))
     ],
     [
       ...targets.map(({ target, total, weight }) => [target, ...sums(total), count(weight)]),
@@ -62,7 +62,7 @@ const limits = ({ targets }: Plan): string =>
     [
       { title: "target", align: "left" },
       { title: "resource", align: "left" },
-      ...["p99 minute", "peak minute", "limit", "used at peak", "recommended"].map((title) => ({ title }))
+      ...["p99 minute", "peak minute", "limit", "used at peak", "needs at least"].map((title) => ({ title }))
     ],
     targets.flatMap((plan) =>
       resources.map((resource) => [
