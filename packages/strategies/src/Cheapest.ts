@@ -4,7 +4,8 @@
  *
  * Use it for batch work, or wherever a second more does not matter and a cent does. It is not a limit: what a call may cost at
  * most is `needs.maxPrice` and `needs.maxCostUsd`. A target whose price is not known is never cheap: it comes last. Retries of a
- * cheap target that fails often cost too, so a price counts per success: divided by the success rate.
+ * cheap target that fails often cost too, so a price counts per success: divided by the success rate; and one that fails more
+ * often than not is asked last.
  *
  * Prices are the targets' base rates (`Price` says why: they are the dearer ones where the hour matters), for input and output
  * as the call estimates them, or in the ratio of `outputShare`. O(n) per pick: two multiplications for each target.
@@ -83,8 +84,8 @@ class CheapestPicker implements Picker {
       const candidate = this.#candidates[i] as Candidate
       this.#prices[i] = Number.NaN
       if (!eligible(candidate)) continue
-      if ((candidate.headroom(now) ?? 1) < keepFree) {
-        // Better than nobody: of those that are nearly full the one with the most left.
+      if ((candidate.headroom(now) ?? 1) < keepFree || candidate.successRate(now) < leastRate) {
+        // Better than nobody: of those that are ill or nearly full the one with the most left.
         if (last === undefined || (candidate.headroom(now) ?? 1) > (last.headroom(now) ?? 1)) last = candidate
         continue
       }
@@ -143,6 +144,9 @@ const priceOf = (candidate: Candidate, output: number, now: Millis): number => {
   if (price === undefined) return Number.MAX_VALUE
   return ((1 - output) * price.input + output * price.output) / Math.max(lowestRate, candidate.successRate(now))
 }
+
+/** Who fails more than this is asked when nobody else is left: at a price of 0 no rate would make it dear. */
+const leastRate = 0.5
 
 /** So that no known price is infinite. */
 const lowestRate = 0.01

@@ -112,7 +112,7 @@ class NearestPicker extends Outer {
   /** Of each place in the order, the share of the calls; they add up to 1. */
   readonly #loads: Float64Array
   readonly #health: Float64Array
-  /** Of answers, a moving average over samples: it does not fade while a region is idle. 0: never measured. */
+  /** Of answers, a moving average over samples: it does not fade while a region is idle. NaN: never measured. */
   readonly #latency: Float64Array
   #freshUntil: Millis = Number.NEGATIVE_INFINITY
 
@@ -136,7 +136,7 @@ class NearestPicker extends Outer {
     }
     this.#loads = new Float64Array(groups.length)
     this.#health = new Float64Array(groups.length)
-    this.#latency = Float64Array.from(groups, ({ name }) => last?.latencyOf(name) ?? 0)
+    this.#latency = Float64Array.from(groups, ({ name }) => last?.latencyOf(name) ?? Number.NaN)
     this.settled = (candidate, outcome, now, settlement) => {
       const group = this.#groupOf.get(candidate)
       if (group === undefined) return
@@ -159,7 +159,7 @@ class NearestPicker extends Outer {
 
   #observe(group: number, ms: Millis): void {
     const average = this.#latency[group] as number
-    this.#latency[group] = average === 0 ? ms : average + newest * (ms - average)
+    this.#latency[group] = Number.isNaN(average) ? ms : average + newest * (ms - average)
   }
 
   pickerOf(name: string): Picker | undefined {
@@ -240,6 +240,6 @@ class NearestPicker extends Outer {
     if (this.#groups[other]?.name === "") return true
     // One that was never measured stays behind those that were: `explore` will find it.
     const [own, its] = [this.#latency[one] as number, this.#latency[other] as number]
-    return own > 0 && (its === 0 || own < (1 - hysteresis) * its)
+    return !Number.isNaN(own) && (Number.isNaN(its) || own < (1 - hysteresis) * its)
   }
 }

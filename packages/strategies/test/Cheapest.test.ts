@@ -116,6 +116,29 @@ describe("Cheapest", () => {
     assert.deepStrictEqual([...picked], ["free", "dear"])
   })
 
+  it("does not go on with a free target that fails", () => {
+    const [free, paid] = [priced("free", 0, 0), priced("paid", 5, 5)]
+    const picker = pickerOf([free, paid])
+    assert.strictEqual(
+      picker.pick(call(1, 1), always, 0, () => 0),
+      free
+    )
+    free.set({ successRate: 0.1 })
+    assert.strictEqual(
+      picker.pick(call(1, 1), always, 0, () => 0),
+      paid
+    )
+    assert.strictEqual(
+      picker.pick(
+        call(1, 1),
+        (one) => one === free,
+        0,
+        () => 0
+      ),
+      free
+    )
+  })
+
   it("keeps the laws of strategies in 60 worlds, and refuses options out of range", () => {
     for (let seed = 1; seed <= 60; seed++)
       StrategyLaws.check(Cheapest.make(), { seed, targets: 1 + (seed % 6), picks: 60 })

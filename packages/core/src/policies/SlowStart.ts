@@ -5,7 +5,8 @@
  * Use it around any strategy where targets come and go. It is no gate: a breaker that closes again has a ramp of its own. It is
  * soft: who is the only one left takes every call, however new.
  *
- * While a candidate warms up it is eligible with the chance that the ramp says, drawn for each pick; when so nobody is left, the
+ * While a candidate warms up it is eligible with the chance that the ramp says, drawn for each pick (a call with an `affinityKey`
+ * keeps its draw, so that keys move once); when so nobody is left, the
  * strategy is asked again without. While nobody warms up, a pick costs one comparison more.
  * Source: Envoy, slow start mode (`slow_start_config`): window, aggression, a least share of 10 %.
  */
@@ -14,6 +15,7 @@ import * as Effect from "effect/Effect"
 import { share as rampAt } from "../gates/internal/ramp.ts"
 import type { Candidate } from "../model/Candidate.ts"
 import type { Millis, Rng } from "../model/Gate.ts"
+import * as Hash from "../model/Hash.ts"
 import { onlyKeys, positive } from "../model/InvalidOption.ts"
 import { positiveMillis } from "../model/RouteRequest.ts"
 import type { Eligible, Picker, Strategy } from "../model/Strategy.ts"
@@ -54,6 +56,7 @@ class Slowly implements Picker {
   #eligible: Eligible = nobody
   #now: Millis = 0
   #rng: Rng = zero
+  #key: string | undefined
   /** Drawn once per pick, however often the strategy asks. */
   readonly #drawn = new Map<Candidate, boolean>()
   readonly #passes = (candidate: Candidate): boolean => {
@@ -62,7 +65,7 @@ class Slowly implements Picker {
     if (age >= this.#windowMs) return true
     let passes = this.#drawn.get(candidate)
     if (passes === undefined) {
-      passes = this.#rng() < rampAt(age, this.#windowMs, this.#aggression)
+      passes = this.#point(candidate) < rampAt(age, this.#windowMs, this.#aggression)
       this.#drawn.set(candidate, passes)
     }
     return passes
@@ -77,11 +80,17 @@ class Slowly implements Picker {
     this.#aggression = aggression
   }
 
+  /** Of a key always the same: it joins the newcomer once, and does not come and go with every call. */
+  #point({ target }: Candidate): number {
+    return this.#key === undefined ? this.#rng() : Hash.unit(Hash.mix(Hash.text(this.#key), Hash.text(target.id)))
+  }
+
   readonly pick: Picker["pick"] = (request, eligible, now, rng) => {
     if (now >= this.#until) return this.inner.pick(request, eligible, now, rng)
     this.#eligible = eligible
     this.#now = now
     this.#rng = rng
+    this.#key = request.affinityKey
     try {
       return this.inner.pick(request, this.#passes, now, rng) ?? this.inner.pick(request, eligible, now, rng)
     } finally {

@@ -16,6 +16,11 @@ const uniform: Strategy.Strategy = {
     })
 }
 
+const newestFirst: Strategy.Strategy = {
+  name: "newest-first",
+  make: (candidates) => Effect.succeed({ pick: (_request, eligible) => candidates.findLast(eligible) })
+}
+
 const always = () => true
 const old = CandidateFixture.candidate("old")
 const newcomer = CandidateFixture.candidate("new", { since: 1000 })
@@ -58,6 +63,22 @@ describe("SlowStart.wrap", () => {
   it("rises faster at first with an aggression above 1", () => {
     const fast = shareAt(SlowStart.wrap(uniform, { aggression: 2 }), 7.5 * second, 20_000)
     assert.closeTo(fast, 0.25, 5 * Math.sqrt((0.25 * 0.75) / 20_000)) // (1/4)^(1/2) of a half
+  })
+
+  it("moves a key to the newcomer once, and with the ramp's part of the keys: 4,000 keys, five sigma", () => {
+    const picker = pickerOf(SlowStart.wrap(newestFirst), old, newcomer)
+    const rng = Seeded.rng(3)
+    const n = 4000
+    let at15 = 0
+    for (let i = 0; i < n; i++) {
+      const request = RouteRequest.make({ affinityKey: `key ${i}` })
+      const served = [3, 6, 9, 12, 15, 18, 21, 24, 27, 30].map((seconds) => {
+        return picker.pick(request, always, 1000 + seconds * second, rng) === newcomer
+      })
+      assert.deepStrictEqual(served, served.toSorted()) // false, then true for good
+      if (served[4] === true) at15++
+    }
+    assert.closeTo(at15 / n, 0.5, 5 * Math.sqrt(0.25 / n))
   })
 
   it("leaves nobody unserved: a newcomer that is the only one left takes every call", () => {
