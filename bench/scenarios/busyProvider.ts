@@ -5,6 +5,8 @@
  * Retry-After obeyed (this provider says none). Callers are workers: whatever came of a call, the next one follows after half a
  * second on average.
  *
+ * The third run is a provider that limits requests per minute, refused ones included.
+ *
  * The second run is the same with 400 places, where the callers are only a few too many.
  *
  * Both sides are given a minute per call. The limit is that of the provider's contract, so most applications know it; the
@@ -51,6 +53,16 @@ const plain = Contender.custom({
   }
 })
 
+/**
+ * The other kind of busy: so many requests a minute, and refused ones count too, as OpenAI documents ("How can I solve 429", help
+ * article 5955604). It says when to come back.
+ */
+const rated = (share: number): Scenario.Scenario => ({
+  ...scenario(100, share),
+  name: "500 callers, 3,000 requests a minute, refused ones count",
+  providers: { provider: { latency: chat.latency, capacity: { requestsPerMinute: 3000, rejectionsCount: true } } }
+})
+
 /** As long as the plain client is at it: 15 to 19 s. */
 const admission = { maxWait: "19 seconds" } as const
 
@@ -62,6 +74,21 @@ const known = (places: number) =>
     strategy: PowerOfTwo.make(),
     defaults: { admission }
   })
+
+const knownRate = Contender.router({
+  name: "spillway, limit known",
+  targets: [{ id: "provider", limits: { requestsPerMinute: 3000, maxInFlight: 500 } }],
+  strategy: PowerOfTwo.make(),
+  defaults: { admission }
+})
+
+/** Nothing is known but what a 429 says: the target rests until then. */
+const toldRate = Contender.router({
+  name: "spillway, limit not known",
+  targets: [{ id: "provider", limits: { maxInFlight: 500 } }],
+  strategy: PowerOfTwo.make(),
+  defaults: { admission }
+})
 
 /** `adaptive` finds the number out, `maxInFlight` is an upper bound that means nothing. */
 const learning = Contender.router({
@@ -88,19 +115,27 @@ export const busyProvider = ({ share = 1 }: Size = {}): Story => ({
   title: "500 concurrent callers, and a provider that takes 100 at a time and answers 429 to the rest",
   runs: [
     { scenario: scenario(100, share), contenders: [plain, known(100), learning, byDefault] },
-    { scenario: scenario(400, share), contenders: [plain, known(400)] }
+    { scenario: scenario(400, share), contenders: [plain, known(400)] },
+    { scenario: rated(share), contenders: [plain, knownRate, toldRate] }
   ],
   goals: (results) =>
-    ["known", "learned"].flatMap((name, i) => {
-      const [before, after] = [at(results, 0, 0).overall, at(results, 0, i + 1).overall]
+    (
+      [
+        ["places, limit known", 0, 1],
+        ["places, limit learned", 0, 2],
+        ["rate, limit known", 2, 1],
+        ["rate, limit not known", 2, 2]
+      ] as const
+    ).flatMap(([name, run, i]) => {
+      const [before, after] = [at(results, run, 0).overall, at(results, run, i).overall]
       return [
-        changed(`answers per second, limit ${name}`, before.goodputPerSecond, after.goodputPerSecond, {
+        changed(`answers per second, ${name}`, before.goodputPerSecond, after.goodputPerSecond, {
           to: "more",
           atLeast: 40,
           show: rate,
           ifMissed: full
         }),
-        changed(`calls that fail, limit ${name}`, unanswered(before), unanswered(after), {
+        changed(`calls that fail, ${name}`, unanswered(before), unanswered(after), {
           to: "less",
           atLeast: 65,
           show: failing

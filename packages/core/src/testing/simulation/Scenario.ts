@@ -178,7 +178,10 @@ export interface Capacity {
   readonly tokensPerMinute?: number
   /** Whether a 429 for a rate says, in whole seconds, when there is enough again. Default true. */
   readonly saysWhen?: boolean
-  /** Whether attempts answered with a 429 use up requests too. Default false. */
+  /**
+   * Whether attempts answered with a 429 use up requests too, as far as there are any: whoever asks faster than the bucket fills
+   * keeps it empty. OpenAI does so (help article 5955604). Default false.
+   */
   readonly rejectionsCount?: boolean
 }
 

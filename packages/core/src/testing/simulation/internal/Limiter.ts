@@ -40,6 +40,11 @@ class Bucket {
     this.#level = this.#filled(now) - amount
   }
 
+  /** Takes what there is, at most so much: a debt would keep out for ever whoever goes on asking. */
+  spend(amount: number, now: Millis): void {
+    this.#level = Math.max(0, this.#filled(now) - amount)
+  }
+
   scale(factor: number, now: Millis): void {
     this.#filled(now)
     this.#factor = factor
@@ -104,7 +109,7 @@ export class Limiter<A> {
 
   /** Seconds that a 429 for a rate says. */
   refuse(wait: Millis, now: Millis): number | undefined {
-    if (this.#rejectionsCount) this.#requests?.take(1, now)
+    if (this.#rejectionsCount) this.#requests?.spend(1, now)
     return this.#saysWhen && Number.isFinite(wait) ? Math.max(1, Math.ceil(wait / 1000)) : undefined
   }
 
