@@ -193,7 +193,8 @@ const Router = Schema.Struct({
   timeouts: maybe(Anything),
   defaults: maybe(Anything),
   instances: maybe(Finite),
-  perRegion: maybe(Boolean)
+  perRegion: maybe(Boolean),
+  onBreak: maybe(Schema.Literals(["fail", "restart"]))
 })
 
 const Plain = Schema.Struct({

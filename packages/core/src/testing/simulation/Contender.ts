@@ -48,6 +48,8 @@ export interface RouterOptions {
   readonly layer?: Layer.Layer<never>
   /** Routers that share the calls and know nothing of each other, as processes do. Integer >= 1, default 1. */
   readonly instances?: number
+  /** What becomes of a stream that breaks in its middle: it fails, or begins anew elsewhere. Default `fail`. */
+  readonly onBreak?: "fail" | "restart"
   /** A router (or `instances` of them) for each region that has callers. Default false. */
   readonly perRegion?: boolean
 }

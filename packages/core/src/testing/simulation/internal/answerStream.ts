@@ -10,7 +10,7 @@ import type { Listener } from "./Ask.ts"
 import type { SimCall } from "./SimCall.ts"
 import type { Bound, World } from "./World.ts"
 
-export type Part = "content" | "end"
+export type Part = "content" | "end" | "restart"
 
 type Parts = readonly [Part]
 type Pulled = Effect.Effect<Parts, ProviderError | Cause.Done>

@@ -9,13 +9,14 @@ import { CurrentStrategy, type Strategy } from "../../../model/Strategy.ts"
 import type { Target, TargetSpec } from "../../../model/Target.ts"
 import { CurrentTelemetry, type Telemetry } from "../../../model/Telemetry.ts"
 import type { Attempt } from "../../../router/Answer.ts"
+import * as BreakPolicy from "../../../router/BreakPolicy.ts"
 import * as Defaults from "../../../router/Defaults.ts"
 import * as Router from "../../../router/Router.ts"
 import type { Place, RouterOptions } from "../Contender.ts"
 import { answerStream, type Part } from "./answerStream.ts"
 import { count } from "./CallTally.ts"
 import type { Driver, MakeDriver } from "./Driver.ts"
-import { list, name, object } from "./options.ts"
+import { list, name, object, oneOf } from "./options.ts"
 import type { SimCall } from "./SimCall.ts"
 import { callOf, SimRequest } from "./SimRequest.ts"
 import type { Traffic } from "./Traffic.ts"
@@ -25,6 +26,7 @@ type AnyRouter = Router.Router<string, Bound>
 
 const keys: ReadonlySet<string> = new Set([
   ...(["name", "targets", "tiers", "timeouts", "strategy", "defaults", "layer", "instances", "perRegion"] as const),
+  "onBreak",
   "_tag"
 ] satisfies ReadonlyArray<keyof RouterOptions | "_tag">)
 
@@ -40,6 +42,7 @@ export const make = (where: string, options: RouterOptions, world: World): MakeD
   })
   const instances = integer(`${where}: instances`, options.instances ?? 1)
   const regions = options.perRegion === true ? new Set(world.traffic.map(({ region }) => region)) : [undefined]
+  const onBreak = oneOf(`${where}: onBreak`, options.onBreak ?? "fail", ["fail", "restart"])
   const telemetry = telemetryOf(world)
   return Effect.gen(function* () {
     const routers = new Map<string | undefined, Array<AnyRouter>>()
@@ -50,7 +53,7 @@ export const make = (where: string, options: RouterOptions, world: World): MakeD
       }
       routers.set(region, here)
     }
-    return driverOf(routers, options.perRegion === true, world)
+    return driverOf(routers, options.perRegion === true, onBreak === "restart" ? restarting : streamOptions, world)
   })
 }
 
@@ -97,6 +100,7 @@ const telemetryOf = (world: World): Telemetry => {
 const driverOf = (
   routers: ReadonlyMap<string | undefined, ReadonlyArray<AnyRouter>>,
   perRegion: boolean,
+  streams: Router.StreamOptions<Part>,
   world: World
 ): Driver => {
   const bases = new Map(world.traffic.map((traffic) => [traffic, baseOf(traffic)]))
@@ -108,7 +112,7 @@ const driverOf = (
     if (router === undefined || base === undefined) return Effect.die("No router for the call")
     const request = new SimRequest(base, call)
     if (!call.streamed) return router.route(request, (attempt) => answer(world, call, attempt))
-    const parts = router.stream(request, (attempt) => answerStream(world, call, attempt), streamOptions)
+    const parts = router.stream(request, (attempt) => answerStream(world, call, attempt), streams)
     return Stream.runForEachArray(parts, () => {
       if (call.firstContentAt < 0) call.firstContentAt = timeline.now
       return Effect.void
@@ -116,10 +120,12 @@ const driverOf = (
   }
 }
 
-const streamOptions = {
-  isContent: (part: Part) => part === "content",
-  isEnd: (part: Part) => part === "end"
+const streamOptions: Router.StreamOptions<Part> = {
+  isContent: (part) => part === "content",
+  isEnd: (part) => part === "end"
 }
+
+const restarting: Router.StreamOptions<Part> = { ...streamOptions, onBreak: BreakPolicy.restart((): Part => "restart") }
 
 const answer = (world: World, call: SimCall, attempt: Attempt<string, Bound>) =>
   world.ask(call, attempt.client, () =>
